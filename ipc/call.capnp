@@ -11,7 +11,7 @@ $Cxx.namespace("glovebox::rpc");
 
 using import "value.capnp".Value;
 
-interface Target {
+interface Target $Cxx.allowCancellation {
   # One callable thing: an entrypoint of a worker. Dropping the last reference to everything of a worker ends it.
 
   call @0 Call -> Return;
@@ -50,7 +50,7 @@ struct LargeValue {
   source @1 :ByteSource;
 }
 
-interface ByteSource {
+interface ByteSource $Cxx.allowCancellation {
   # Bytes that stay with the worker until asked for, so that the supervisor never holds more than a chunk of them.
 
   read @0 (offset :UInt64, length :UInt32) -> (bytes :Data);

@@ -41,7 +41,12 @@ enum class RecordType : uint32_t {
 struct WardenStarted {
   RecordType type = RecordType::WARDEN_STARTED;
   uint32_t version = PROTOCOL_VERSION;
-  int32_t wardenPid = 0;   // in the supervisor's pid namespace; the warden is the supervisor's own child
+  int32_t wardenPid = 0;        // in the supervisor's pid namespace; the warden is the supervisor's own child
+  uint32_t uidMapped = 0;       // 1: the user namespace holds a range of ids for workers (copied into Configure)
+  uint32_t firstWorkerUid = 0;  // inside the namespace
+  uint32_t workerUidCount = 0;
+  uint32_t outerUidOffset = 0;  // a worker's uid as the supervisor sees it, less its uid inside
+  uint32_t layersInForce = 0;   // bit set over policy::Layer: the namespaces
 };
 
 struct ChildEnded {
@@ -91,7 +96,8 @@ struct Spawned {
   uint32_t reserved = 0;
 };
 
-static_assert(std::is_trivially_copyable_v<Configure> && std::is_trivially_copyable_v<Spawn> &&
+static_assert(std::is_trivially_copyable_v<WardenStarted> && std::is_trivially_copyable_v<ChildEnded> &&
+              std::is_trivially_copyable_v<Configure> && std::is_trivially_copyable_v<Spawn> &&
               std::is_trivially_copyable_v<Spawned> && std::is_trivially_copyable_v<StepFailed>);
 
 // How a worker says that it ended itself. Only a hint (a hostile worker may use any of them); the supervisor words an

@@ -1,0 +1,434 @@
+#include "ipc/guard.h"
+
+#include <capnp/message.h>
+#include <kj/debug.h>
+
+#include <algorithm>
+
+namespace glovebox {
+
+namespace {
+
+namespace rpc = capnp::rpc;
+
+template <typename... Params>
+[[noreturn]] void refuse(Params&&... params) {
+  kj::throwFatalException(
+      kj::Exception(kj::Exception::Type::FAILED, __FILE__, __LINE__, kj::str(kj::fwd<Params>(params)...)));
+}
+
+uint64_t sizeOf(kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) {
+  uint64_t bytes = 0;
+  for (auto& segment: segments) bytes += segment.asBytes().size();
+  return bytes;
+}
+
+// A field of newer Cap'n Proto: the peer sends no Finish.
+template <typename Return>
+bool needsNoFinish(Return ret) {
+  if constexpr (requires { ret.getNoFinishNeeded(); }) {
+    return ret.getNoFinishNeeded();
+  } else {
+    return false;
+  }
+}
+
+}  // namespace
+
+GuardStream::GuardStream(capnp::MessageStream& inner, kj::Function<void(const kj::Exception&)> onViolation)
+    : inner_(inner), onViolation_(kj::mv(onViolation)) {}
+
+GuardStream::~GuardStream() noexcept(false) {}
+
+GuardStream::Counts GuardStream::counts() const {
+  Counts counts{};
+  counts.workerQuestions = workerQuestions_.size();
+  counts.ourQuestions = std::count_if(ourQuestions_.begin(), ourQuestions_.end(), [](auto& q) { return q.open; });
+  counts.workerExports = workerExports_.size();
+  counts.ourExports = std::count_if(ourExports_.begin(), ourExports_.end(), [](auto n) { return n > 0; });
+  counts.questionBytes = questionBytes_;
+  counts.answerBytes = answerBytes_;
+  return counts;
+}
+
+kj::Promise<kj::Maybe<capnp::MessageReaderAndFds>> GuardStream::tryReadMessage(
+    kj::ArrayPtr<kj::AutoCloseFd> fdSpace, capnp::ReaderOptions options, kj::ArrayPtr<capnp::word> scratchSpace) {
+  KJ_IF_MAYBE(violation, violation_) return kj::cp(*violation);
+  return inner_.tryReadMessage(nullptr, options, scratchSpace)
+      .then([this](kj::Maybe<capnp::MessageReaderAndFds>&& message)
+                -> kj::Promise<kj::Maybe<capnp::MessageReaderAndFds>> {
+        KJ_IF_MAYBE(violation, violation_) return kj::cp(*violation);
+        KJ_IF_MAYBE(received, message) {
+          KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() {
+            auto root = received->reader->getRoot<rpc::Message>();
+            checkIncoming(root, received->reader->sizeInWords() * sizeof(capnp::word));
+          })) {
+            return violate(exception->getDescription());
+          }
+        }
+        return kj::mv(message);
+      }, [this](kj::Exception&& exception) -> kj::Promise<kj::Maybe<capnp::MessageReaderAndFds>> {
+        // A broken frame is a violation; a peer that is gone is not.
+        if (exception.getType() == kj::Exception::Type::DISCONNECTED || violation_ != nullptr) return kj::mv(exception);
+        return violate(exception.getDescription());
+      });
+}
+
+// After a violation writes succeed and go nowhere: what the RpcSystem still has to say is of no interest, and the reader's
+// exception is the one that counts.
+kj::Promise<void> GuardStream::writeMessage(kj::ArrayPtr<const int> fds,
+                                            kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) {
+  KJ_REQUIRE(fds.size() == 0, "no descriptors for workers");
+  noteOutgoing(segments);
+  if (violation_ != nullptr) return kj::READY_NOW;
+  return inner_.writeMessage(nullptr, segments);
+}
+
+kj::Promise<void> GuardStream::writeMessages(
+    kj::ArrayPtr<kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>>> messages) {
+  for (auto& segments: messages) noteOutgoing(segments);
+  if (violation_ != nullptr) return kj::READY_NOW;
+  return inner_.writeMessages(messages);
+}
+
+kj::Exception GuardStream::violate(kj::StringPtr rule) {
+  KJ_IF_MAYBE(violation, violation_) return kj::cp(*violation);
+  kj::Exception exception(kj::Exception::Type::FAILED, __FILE__, __LINE__,
+                          kj::str("the worker broke the rules of the wire: ", rule));
+  violation_ = kj::cp(exception);
+  onViolation_(exception);
+  return exception;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// From the worker
+
+void GuardStream::checkIncoming(rpc::Message::Reader message, uint64_t bytes) {
+  switch (message.which()) {
+    case rpc::Message::CALL: return checkCall(message.getCall(), bytes);
+    case rpc::Message::RETURN: return checkReturn(message.getReturn());
+    case rpc::Message::FINISH: return checkFinish(message.getFinish());
+    case rpc::Message::RESOLVE: return checkResolve(message.getResolve());
+    case rpc::Message::RELEASE: {
+      auto release = message.getRelease();
+      return releaseOurExport(release.getId(), release.getReferenceCount(), "Release");
+    }
+    case rpc::Message::DISEMBARGO: return checkDisembargo(message.getDisembargo());
+    case rpc::Message::ABORT: return;
+    case rpc::Message::BOOTSTRAP:
+      if (++bootstraps_ > guard::BOOTSTRAPS_MAX) {
+        refuse("got Bootstrap number ", bootstraps_, ", expected at most ", guard::BOOTSTRAPS_MAX);
+      }
+      openWorkerQuestion(message.getBootstrap().getQuestionId(), bytes);
+      return;
+    default:
+      refuse("got a message of kind ", uint(message.which()),
+             ", expected Call, Return, Finish, Resolve, Release, Disembargo or Abort");
+  }
+}
+
+void GuardStream::checkCall(rpc::Call::Reader call, uint64_t bytes) {
+  if (!call.getSendResultsTo().isCaller()) refuse("Call wants its results sent to somebody else");
+  checkTarget(call.getTarget());
+  if (answerBytes_ > guard::ANSWER_BYTES_MAX) {
+    refuse("asks for more with ", answerBytes_, " bytes of answers not finished, expected at most ",
+           guard::ANSWER_BYTES_MAX);
+  }
+  openWorkerQuestion(call.getQuestionId(), bytes).paramExports = checkCapabilities(call.getParams());
+}
+
+GuardStream::WorkerQuestion& GuardStream::openWorkerQuestion(uint32_t id, uint64_t bytes) {
+  if (findWorkerQuestion(id) != nullptr) refuse("question ", id, " is already open");
+  if (workerQuestions_.size() >= guard::QUESTIONS_MAX) refuse("more than ", guard::QUESTIONS_MAX, " questions are open");
+  questionBytes_ += bytes;
+  if (questionBytes_ > guard::QUESTION_BYTES_MAX) {
+    refuse("its open questions take more than ", guard::QUESTION_BYTES_MAX, " bytes");
+  }
+  WorkerQuestion question;
+  question.id = id;
+  question.questionBytes = bytes;
+  workerQuestions_.push_back(kj::mv(question));
+  return workerQuestions_.back();
+}
+
+void GuardStream::checkReturn(rpc::Return::Reader ret) {
+  uint32_t id = ret.getAnswerId();
+  if (id >= ourQuestions_.size() || !ourQuestions_[id].open) refuse("Return for question ", id, ", which is not open");
+  auto& question = ourQuestions_[id];
+  if (question.returned) refuse("second Return for question ", id);
+
+  switch (ret.which()) {
+    case rpc::Return::RESULTS:
+      question.resultExports = checkCapabilities(ret.getResults());
+      if (question.finished) releaseWorkerExports(question.resultExports);   // nobody looks at them any more
+      break;
+    case rpc::Return::EXCEPTION: break;
+    case rpc::Return::CANCELED:
+      if (!question.finished) refuse("Return says that question ", id, " was canceled, but nobody canceled it");
+      break;
+    default:
+      refuse("Return of kind ", uint(ret.which()), "; expected results, an exception or canceled");
+  }
+
+  if (ret.getReleaseParamCaps()) {
+    for (auto exported: question.paramExports) releaseOurExport(exported, 1, "Return");
+  }
+  question.paramExports.clear();
+  question.returned = true;
+  if (needsNoFinish(ret)) question.finished = true;
+  closeOurQuestion(id);
+}
+
+void GuardStream::checkFinish(rpc::Finish::Reader finish) {
+  auto question = findWorkerQuestion(finish.getQuestionId());
+  if (question == nullptr) refuse("Finish for question ", finish.getQuestionId(), ", which is not open");
+  if (question->finished) refuse("second Finish for question ", finish.getQuestionId());
+  question->finished = true;
+  question->releasesResults = finish.getReleaseResultCaps();
+  if (question->releasesResults) {
+    for (auto exported: question->resultExports) releaseOurExport(exported, 1, "Finish");
+  }
+  closeWorkerQuestion(*question);
+}
+
+void GuardStream::checkResolve(rpc::Resolve::Reader resolve) {
+  uint32_t id = resolve.getPromiseId();
+  auto exported = workerExports_.find(id);
+  if (exported != workerExports_.end() && exported->second.unresolved) {
+    exported->second.unresolved = false;
+  } else if (exported == workerExports_.end() && lateResolves_ > 0) {
+    --lateResolves_;   // our Release of the promise crossed it
+  } else {
+    refuse("Resolve of ", id, ", which is not one of its promises");
+  }
+  switch (resolve.which()) {
+    case rpc::Resolve::CAP: checkCapability(resolve.getCap()); return;
+    case rpc::Resolve::EXCEPTION: return;
+  }
+  refuse("Resolve of unknown kind ", uint(resolve.which()));
+}
+
+void GuardStream::checkDisembargo(rpc::Disembargo::Reader disembargo) {
+  auto context = disembargo.getContext();
+  switch (context.which()) {
+    case rpc::Disembargo::Context::SENDER_LOOPBACK:
+      if (++disembargoes_ > guard::DISEMBARGOES_MAX) refuse("more than ", guard::DISEMBARGOES_MAX, " embargoes are open");
+      return checkTarget(disembargo.getTarget());
+    case rpc::Disembargo::Context::RECEIVER_LOOPBACK: {
+      uint32_t id = context.getReceiverLoopback();
+      auto embargo = std::find(embargoes_.begin(), embargoes_.end(), id);
+      if (embargo == embargoes_.end()) refuse("Disembargo ", id, ", which nobody asked for");
+      embargoes_.erase(embargo);
+      return;
+    }
+    default:
+      refuse("Disembargo of kind ", uint(context.which()), "; expected senderLoopback or receiverLoopback");
+  }
+}
+
+void GuardStream::checkTarget(rpc::MessageTarget::Reader target) {
+  switch (target.which()) {
+    case rpc::MessageTarget::IMPORTED_CAP: {
+      uint32_t id = target.getImportedCap();
+      if (id >= ourExports_.size() || ourExports_[id] == 0) refuse("target ", id, " was never given to it, or given back");
+      return;
+    }
+    case rpc::MessageTarget::PROMISED_ANSWER: return checkPromisedAnswer(target.getPromisedAnswer());
+  }
+  refuse("unknown kind of target ", uint(target.which()));
+}
+
+void GuardStream::checkPromisedAnswer(rpc::PromisedAnswer::Reader answer) {
+  auto question = findWorkerQuestion(answer.getQuestionId());
+  if (question == nullptr || question->finished) {
+    refuse("refers to the answer of question ", answer.getQuestionId(), ", which is not open");
+  }
+  if (answer.getTransform().size() > guard::CAPABILITIES_PER_MESSAGE_MAX) {
+    refuse("refers to an answer by a path of ", answer.getTransform().size(), " steps, expected at most ",
+           guard::CAPABILITIES_PER_MESSAGE_MAX);
+  }
+}
+
+std::vector<uint32_t> GuardStream::checkCapabilities(rpc::Payload::Reader payload) {
+  auto table = payload.getCapTable();
+  if (table.size() > guard::CAPABILITIES_PER_MESSAGE_MAX) {
+    refuse("got ", table.size(), " capabilities in one message, expected at most ", guard::CAPABILITIES_PER_MESSAGE_MAX);
+  }
+  std::vector<uint32_t> exports;
+  for (auto capability: table) {
+    KJ_IF_MAYBE(id, checkCapability(capability)) exports.push_back(*id);
+  }
+  return exports;
+}
+
+// The worker's own capability that comes with it, if any.
+kj::Maybe<uint32_t> GuardStream::checkCapability(rpc::CapDescriptor::Reader capability) {
+  auto add = [this](uint32_t id, bool promise) -> kj::Maybe<uint32_t> {
+    auto added = workerExports_.try_emplace(id);
+    auto& exported = added.first->second;
+    if (added.second) {
+      if (workerExports_.size() > guard::EXPORTS_MAX) refuse("more than ", guard::EXPORTS_MAX, " of its capabilities are held");
+      exported.unresolved = promise;
+    }
+    ++exported.references;
+    return id;
+  };
+  switch (capability.which()) {
+    case rpc::CapDescriptor::NONE: return nullptr;
+    case rpc::CapDescriptor::SENDER_HOSTED: return add(capability.getSenderHosted(), false);
+    case rpc::CapDescriptor::SENDER_PROMISE: return add(capability.getSenderPromise(), true);
+    case rpc::CapDescriptor::RECEIVER_HOSTED: {
+      uint32_t id = capability.getReceiverHosted();
+      if (id >= ourExports_.size() || ourExports_[id] == 0) refuse("capability ", id, " was never given to it, or given back");
+      return nullptr;
+    }
+    case rpc::CapDescriptor::RECEIVER_ANSWER:
+      checkPromisedAnswer(capability.getReceiverAnswer());
+      return nullptr;
+    case rpc::CapDescriptor::THIRD_PARTY_HOSTED: break;
+  }
+  refuse("capability of kind ", uint(capability.which()), "; third parties are not served");
+}
+
+void GuardStream::releaseOurExport(uint32_t id, uint64_t references, const char* by) {
+  uint64_t held = id < ourExports_.size() ? ourExports_[id] : 0;
+  if (references > held || held == 0) {
+    refuse(by, " gives back ", references, " references to ", id, ", but it has ", held);
+  }
+  ourExports_[id] -= references;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// From the supervisor
+
+void GuardStream::noteOutgoing(kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments) {
+  if (violation_ != nullptr) return;
+  // Our own message: only its envelope is read, and no limit is needed.
+  capnp::ReaderOptions options;
+  options.traversalLimitInWords = kj::maxValue;
+  capnp::SegmentArrayMessageReader reader(segments, options);
+  auto message = reader.getRoot<rpc::Message>();
+  switch (message.which()) {
+    case rpc::Message::BOOTSTRAP: return openOurQuestion(message.getBootstrap().getQuestionId(), {});
+    case rpc::Message::CALL: {
+      auto call = message.getCall();
+      return openOurQuestion(call.getQuestionId(), noteOurExports(call.getParams()));
+    }
+    case rpc::Message::RETURN: return noteOutgoingReturn(message.getReturn(), sizeOf(segments));
+    case rpc::Message::FINISH: {
+      auto finish = message.getFinish();
+      uint32_t id = finish.getQuestionId();
+      KJ_ASSERT(id < ourQuestions_.size() && ourQuestions_[id].open, "Finish without a question", id);
+      ourQuestions_[id].finished = true;
+      // Written before the Return was known; it may have come in the meantime.
+      if (finish.getReleaseResultCaps()) releaseWorkerExports(ourQuestions_[id].resultExports);
+      return closeOurQuestion(id);
+    }
+    case rpc::Message::RESOLVE: {
+      auto resolve = message.getResolve();
+      if (resolve.isCap()) noteOurExport(resolve.getCap());
+      return;
+    }
+    case rpc::Message::RELEASE: {
+      auto release = message.getRelease();
+      return releaseWorkerExport(release.getId(), release.getReferenceCount());
+    }
+    case rpc::Message::DISEMBARGO: {
+      auto context = message.getDisembargo().getContext();
+      if (context.isSenderLoopback()) embargoes_.push_back(context.getSenderLoopback());
+      if (context.isReceiverLoopback() && disembargoes_ > 0) --disembargoes_;
+      return;
+    }
+    case rpc::Message::ABORT: {
+      // The RpcSystem gives up on the line. Unless that is because one of us goes, it is because of what the worker sent.
+      auto abort = message.getAbort();
+      if (abort.getType() != rpc::Exception::Type::DISCONNECTED) violate(abort.getReason());
+      return;
+    }
+    default: return;
+  }
+}
+
+void GuardStream::openOurQuestion(uint32_t id, std::vector<uint32_t> paramExports) {
+  if (id >= ourQuestions_.size()) ourQuestions_.resize(id + 1);
+  auto& question = ourQuestions_[id];
+  question = OurQuestion();
+  question.open = true;
+  question.paramExports = kj::mv(paramExports);
+}
+
+void GuardStream::closeOurQuestion(uint32_t id) {
+  auto& question = ourQuestions_[id];
+  if (question.returned && question.finished) question = OurQuestion();
+}
+
+void GuardStream::noteOutgoingReturn(rpc::Return::Reader ret, uint64_t bytes) {
+  auto question = findWorkerQuestion(ret.getAnswerId());
+  KJ_ASSERT(question != nullptr, "Return without a question", ret.getAnswerId());
+  question->answered = true;
+  if (ret.isResults()) {
+    question->resultExports = noteOurExports(ret.getResults());
+    // Its Finish may have come first.
+    if (question->finished && question->releasesResults) {
+      for (auto exported: question->resultExports) --ourExports_[exported];
+    }
+  }
+  if (ret.getReleaseParamCaps()) releaseWorkerExports(question->paramExports);
+  question->answerBytes = bytes;
+  answerBytes_ += bytes;
+  if (needsNoFinish(ret)) question->finished = true;
+  closeWorkerQuestion(*question);
+}
+
+std::vector<uint32_t> GuardStream::noteOurExports(rpc::Payload::Reader payload) {
+  std::vector<uint32_t> exports;
+  for (auto capability: payload.getCapTable()) {
+    KJ_IF_MAYBE(id, noteOurExport(capability)) exports.push_back(*id);
+  }
+  return exports;
+}
+
+kj::Maybe<uint32_t> GuardStream::noteOurExport(rpc::CapDescriptor::Reader capability) {
+  uint32_t id;
+  switch (capability.which()) {
+    case rpc::CapDescriptor::SENDER_HOSTED: id = capability.getSenderHosted(); break;
+    case rpc::CapDescriptor::SENDER_PROMISE: id = capability.getSenderPromise(); break;
+    default: return nullptr;
+  }
+  if (id >= ourExports_.size()) ourExports_.resize(id + 1);
+  ++ourExports_[id];
+  return id;
+}
+
+void GuardStream::releaseWorkerExports(const std::vector<uint32_t>& ids) {
+  for (auto id: ids) releaseWorkerExport(id, 1);
+}
+
+void GuardStream::releaseWorkerExport(uint32_t id, uint32_t references) {
+  auto exported = workerExports_.find(id);
+  if (exported == workerExports_.end()) return;
+  exported->second.references -= std::min<uint64_t>(references, exported->second.references);
+  if (exported->second.references > 0) return;
+  if (exported->second.unresolved) lateResolves_ = std::min(lateResolves_ + 1, guard::LATE_RESOLVES_MAX);
+  workerExports_.erase(exported);
+}
+
+GuardStream::WorkerQuestion* GuardStream::findWorkerQuestion(uint32_t id) {
+  for (auto& question: workerQuestions_) {
+    if (question.id == id) return &question;
+  }
+  return nullptr;
+}
+
+void GuardStream::closeWorkerQuestion(WorkerQuestion& question) {
+  if (question.answered) {
+    questionBytes_ -= question.questionBytes;
+    question.questionBytes = 0;
+  }
+  if (!question.answered || !question.finished) return;
+  answerBytes_ -= question.answerBytes;
+  std::swap(question, workerQuestions_.back());
+  workerQuestions_.pop_back();
+}
+
+}  // namespace glovebox
