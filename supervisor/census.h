@@ -1,0 +1,30 @@
+#pragma once
+// What the supervisor has seen so far, for the status output.
+
+#include <array>
+#include <cstdint>
+
+#include "ipc/call.capnp.h"
+
+namespace glovebox {
+
+class Census {
+ public:
+  uint64_t loads = 0;
+  uint64_t calls = 0;
+  uint32_t liveWorkers = 0;
+  uint32_t callsInFlight = 0;
+
+  void noteEnding(rpc::Ending::Code code) {
+    auto index = static_cast<size_t>(code);
+    if (index < endings_.size()) endings_[index]++;
+  }
+  uint64_t endings(rpc::Ending::Code code) const { return endings_[static_cast<size_t>(code)]; }
+
+  static constexpr size_t CODE_COUNT = 14;   // as many as Ending.Code has
+
+ private:
+  std::array<uint64_t, CODE_COUNT> endings_{};
+};
+
+}  // namespace glovebox

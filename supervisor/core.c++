@@ -1,0 +1,74 @@
+#include "supervisor/core.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "ipc/uv-event-port.h"
+#include "policy/filter-compiler.h"
+#include "policy/limits.h"
+
+namespace glovebox {
+namespace {
+
+// One worker being used on each core, one waiting for each; more only costs memory.
+uint32_t defaultPoolSize() {
+  auto cores = sysconf(_SC_NPROCESSORS_ONLN);
+  return static_cast<uint32_t>(std::min(std::max(cores * 2, 2L), 16L));
+}
+
+policy::CgroupLimits cgroupLimits(const SupervisorOptions& options) {
+  policy::CgroupLimits limits;
+  uint64_t machine = static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  limits.memoryBytesMax = options.allMemoryMbMax == 0 ? machine / 4 * 3 : uint64_t{options.allMemoryMbMax} << 20;
+  limits.processesMax = policy::cgroupPidsMax(options.workersMax);
+  limits.cpuPercentMax = options.allCpuPercentMax;
+  return limits;
+}
+
+}  // namespace
+
+Core::Core(UvEventPort& port, Installation installation, SupervisorOptions options)
+    : port(port),
+      installation(kj::mv(installation)),
+      options(options),
+      filter(policy::compileWorkerFilter(options.profile)),
+      cgroups(cgroupLimits(options)),
+      reaper(port),
+      pool(port, reaper, poolOptions()) {}
+
+void Core::noteCalls(bool nearAnswer) {
+  port.expectAnswer(nearAnswer && census.callsInFlight == 1 && pool.counts().starting == 0);
+}
+
+PoolOptions Core::poolOptions() {
+  PoolOptions pool{[this]() { return zygoteOptions(); }};
+  pool.size = options.poolSize == 0 ? defaultPoolSize() : options.poolSize;
+  pool.memoryMbMax = options.memoryMbMax;
+  pool.allowMissing = options.allowMissing;
+  pool.zygoteForksMax = options.zygoteForksMax;
+  pool.zygoteAgeMax = options.zygoteAgeSecondsMax * kj::SECONDS;
+  return pool;
+}
+
+ZygoteOptions Core::zygoteOptions() {
+  ZygoteOptions zygote;
+  zygote.command = kj::heapArray<kj::String>(5);
+  zygote.command[0] = kj::str(installation.loader);
+  zygote.command[1] = kj::str("--preload");
+  zygote.command[2] = kj::str(installation.worker);
+  zygote.command[3] = kj::str(installation.engine);
+  zygote.command[4] = kj::str(installation.snapshot);
+  zygote.jailer = kj::str(installation.jailer);
+  auto& files = cgroups.procsFiles();
+  auto cgroupFiles = kj::heapArrayBuilder<kj::String>(files.size());
+  for (auto& file: files) cgroupFiles.add(kj::str(file.c_str()));
+  zygote.cgroupFiles = cgroupFiles.finish();
+  zygote.profile = options.profile;
+  zygote.allowMissing = options.allowMissing;
+  zygote.heapMbMax = options.memoryMbMax;
+  zygote.filter = kj::arrayPtr(filter.data(), filter.size());
+  return zygote;
+}
+
+}  // namespace glovebox

@@ -1,0 +1,42 @@
+#pragma once
+// What all of one supervisor's parts share. It lives until the last capability that a client holds has gone, so that each
+// of them can be answered even while the supervisor shuts down.
+
+#include <linux/filter.h>
+
+#include <vector>
+
+#include <kj/refcount.h>
+
+#include "policy/cgroups.h"
+#include "supervisor/census.h"
+#include "supervisor/pool.h"
+#include "supervisor/reaper.h"
+#include "supervisor/supervisor.h"
+
+namespace glovebox {
+
+class Core final: public kj::Refcounted {
+ public:
+  Core(UvEventPort& port, Installation installation, SupervisorOptions options);
+
+  UvEventPort& port;   // outlives everything
+  const Installation installation;
+  const SupervisorOptions options;
+  const std::vector<sock_filter> filter;
+  const policy::WorkerCgroups cgroups;   // outlives every worker
+  Census census;
+  Reaper reaper;
+  Pool pool;
+  bool closing = false;
+
+  // A call was sent to a worker that has answered before, or any call has ended. If it is the only one in flight, its
+  // answer is what everybody waits for, and is near.
+  void noteCalls(bool nearAnswer);
+
+ private:
+  PoolOptions poolOptions();
+  ZygoteOptions zygoteOptions();
+};
+
+}  // namespace glovebox

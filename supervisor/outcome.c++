@@ -1,0 +1,91 @@
+#include "supervisor/outcome.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "ipc/zygote-protocol.h"
+
+namespace glovebox {
+
+using Code = rpc::Ending::Code;
+
+Outcome exceededCpu(uint32_t limitMs, kj::StringPtr where) {
+  return {Code::EXCEEDED_CPU, kj::str("The worker used more than its limit of ", limitMs, " ms of CPU time ", where,
+                                      ". Make the code do less, or raise limits.cpuMs.")};
+}
+
+Outcome exceededWallTime(uint32_t limitMs, kj::StringPtr where) {
+  return {Code::EXCEEDED_WALL_TIME, kj::str("The worker took longer than its limit of ", limitMs, " ms ", where,
+                                            ". Make it wait for less, or raise limits.wallMs.")};
+}
+
+Outcome exceededMemory(uint32_t limitMb) {
+  return {Code::EXCEEDED_MEMORY,
+          kj::str("The worker needed more than its limit of ", limitMb,
+                  " MiB of memory (JavaScript heap, ArrayBuffers and WebAssembly together). Make it hold less at a "
+                  "time, or raise limits.memoryMb.")};
+}
+
+Outcome exceededResultSize() {
+  return {Code::EXCEEDED_RESULT_SIZE, kj::str("The worker announced a result of more than 32 MiB, the limit for one call or return. "
+                                              "Return less, or return it in parts.")};
+}
+
+Outcome protocolViolation(kj::StringPtr rule) {
+  return {Code::PROTOCOL_VIOLATION,
+          kj::str("The worker broke a rule of the wire and was killed: ", rule,
+                  ". Code written in JavaScript cannot do this; treat what it ran as hostile.")};
+}
+
+Outcome revoked() {
+  return {Code::REVOKED, kj::str("The worker was disposed of while the call was under way.")};
+}
+
+Outcome hung() {
+  return {Code::HUNG,
+          kj::str("The worker's code had hung and would never generate a response: the call's promise is unsettled and "
+                  "no timer or call is left that could settle it. Look for an await on a promise nobody resolves.")};
+}
+
+Outcome overloaded(kj::StringPtr what, uint32_t limit) {
+  return {Code::OVERLOADED, kj::str("Too many ", what, ": the limit is ", limit, ". Wait for some to end, then try again.")};
+}
+
+Outcome startFailed(kj::StringPtr why) {
+  return {Code::START_FAILED, kj::str("No worker could be started: ", why)};
+}
+
+Outcome fromProcessEnd(ProcessEnd end, uint32_t memoryLimitMb) {
+  if (end.code == CLD_KILLED || end.code == CLD_DUMPED) {
+    auto name = strsignal(end.status);
+    if (end.status == SIGSYS) {
+      return {Code::KILLED, kj::str("The policy killed the worker: it made a system call that is not allowed to it (SIGSYS). "
+                                    "JavaScript cannot make system calls; treat what it ran as hostile.")};
+    }
+    if (end.status == SIGKILL) {
+      return {Code::EXITED, kj::str("The worker died: its process was killed from outside (SIGKILL), by an operator or by the kernel "
+                                    "for want of memory. Load it again.")};
+    }
+    return {Code::CRASHED, kj::str("The worker died: its process crashed with signal ", end.status, " (", name,
+                                   "). The fault is in the engine or in hostile code; load it again to retry.")};
+  }
+  if (end.status == zygote::EXIT_OUT_OF_MEMORY) return exceededMemory(memoryLimitMb);
+  if (end.status == zygote::EXIT_FATAL_ERROR) {
+    return {Code::CRASHED, kj::str("The worker died: V8 stopped on a fatal error. Load it again to retry.")};
+  }
+  return {Code::EXITED, kj::str("The worker died: its process exited with status ", end.status, ". Load it again.")};
+}
+
+bool isAbnormal(ProcessEnd end) {
+  if (end.code == CLD_EXITED) return end.status == zygote::EXIT_FATAL_ERROR;
+  return end.status != SIGKILL && end.status != SIGTERM;
+}
+
+void setEnding(rpc::Return::Builder result, const Outcome& outcome) {
+  auto ending = result.initEnded();
+  ending.setCode(outcome.code);
+  ending.setMessage(outcome.message);
+}
+
+}  // namespace glovebox

@@ -1,0 +1,44 @@
+#pragma once
+// Every way a call can end without a result, and the words for it. The list is closed (call.capnp: Ending.Code); the
+// supervisor words each ending from what it knows itself, never from what a worker says about itself.
+
+#include <kj/string.h>
+
+#include <cstdint>
+
+#include "ipc/call.capnp.h"
+
+namespace glovebox {
+
+struct Outcome {
+  rpc::Ending::Code code;
+  kj::String message;   // for the user: what happened, the limit and its value, what to do
+
+  Outcome clone() const { return Outcome{code, kj::str(message)}; }
+};
+
+// How the kernel says a process ended (siginfo si_code and si_status).
+struct ProcessEnd {
+  int32_t code = 0;
+  int32_t status = 0;
+};
+
+Outcome exceededCpu(uint32_t limitMs, kj::StringPtr where);
+Outcome exceededWallTime(uint32_t limitMs, kj::StringPtr where);
+Outcome exceededMemory(uint32_t limitMb);
+Outcome exceededResultSize();
+Outcome protocolViolation(kj::StringPtr rule);
+Outcome revoked();
+Outcome hung();
+Outcome overloaded(kj::StringPtr what, uint32_t limit);
+Outcome startFailed(kj::StringPtr why);
+
+// A process that ended without the supervisor's doing.
+Outcome fromProcessEnd(ProcessEnd end, uint32_t memoryLimitMb);
+
+// Whether an ending may have been an attempt to break out, after which no further worker is forked from the same zygote.
+bool isAbnormal(ProcessEnd end);
+
+void setEnding(rpc::Return::Builder result, const Outcome& outcome);
+
+}  // namespace glovebox

@@ -1,0 +1,23 @@
+#pragma once
+// The status document: JSON for people and monitoring.
+
+#include <kj/string.h>
+
+#include "policy/cgroups.h"
+#include "supervisor/census.h"
+#include "supervisor/pool.h"
+#include "supervisor/supervisor.h"
+
+namespace glovebox {
+
+struct StatusReport {
+  const SupervisorOptions& options;
+  const policy::WorkerCgroups& cgroups;
+  const Census& census;
+  PoolCounts pool;
+  kj::Maybe<ZygoteProcess&> zygote;
+};
+
+kj::String writeStatus(const StatusReport& report);
+
+}  // namespace glovebox

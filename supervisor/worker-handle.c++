@@ -1,0 +1,174 @@
+#include "supervisor/worker-handle.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <kj/debug.h>
+
+#include "ipc/uv-event-port.h"
+#include "policy/limits.h"
+#include "policy/seal.h"
+
+namespace glovebox {
+namespace {
+
+// A child is ready in about a millisecond; a stuck one must not hold a place in the pool for ever.
+constexpr kj::Duration START_TIMEOUT = 5 * kj::SECONDS;
+
+// A worker whose line is gone is on its way out. If it has not arrived after this, it closed or broke its line on
+// purpose.
+constexpr kj::Duration LINE_LOST_GRACE = 50 * kj::MILLISECONDS;
+
+// The kernel's CPU clock of another process (what clock_getcpuclockid() computes, without its check).
+clockid_t cpuClock(pid_t pid) { return static_cast<clockid_t>((~static_cast<unsigned>(pid) << 3) | 2); }
+
+
+}  // namespace
+
+kj::Promise<kj::Own<WorkerHandle>> WorkerHandle::start(UvEventPort& port, kj::Own<ZygoteProcess> zygote, uint64_t spawnId,
+                                                       uint32_t memoryMbMax, policy::LayerSet allowMissing) {
+  auto sockets = makeSocketPair(SOCK_STREAM, true);
+  auto spawned = zygote->spawn(sockets.theirs, spawnId, policy::workerDataBytesMax(memoryMbMax));
+  auto& zygoteRef = *zygote;
+  auto handle = kj::refcounted<WorkerHandle>(port, kj::mv(zygote), kj::mv(sockets.ours));
+  handle->memoryMb_ = memoryMbMax;
+
+  // Sent before the child exists: it waits in the socket until there is somebody to read it.
+  auto warm = handle->process_.warmRequest().send().ignoreResult();
+  auto& h = *handle;
+  auto ready = spawned.then([&h, warm = kj::mv(warm)](ZygoteProcess::Child child) mutable {
+    h.child_ = kj::mv(child);
+    h.watchEnd();
+    // A worker that dies during its lock-down leaves `warm` unanswered or fails it; what it died of is better news.
+    auto died = h.whenEnded().then([](Outcome outcome) -> kj::Promise<void> {
+      return KJ_EXCEPTION(FAILED, "a worker died before it was ready", outcome.message);
+    });
+    auto answered = warm.catch_([&h](kj::Exception&& exception) -> kj::Promise<void> {
+      return h.whenEnded().then([](Outcome outcome) -> kj::Promise<void> {
+        return KJ_EXCEPTION(FAILED, "a worker died before it was ready", outcome.message);
+      });
+    });
+    return answered.exclusiveJoin(kj::mv(died));
+  });
+  return port.getTimer()
+      .timeoutAfter(START_TIMEOUT, kj::mv(ready))
+      .then([&h, allowMissing]() {
+        auto flaws = policy::findSealFlaws(h.child_.pid, h.zygote_->layersInForce(), allowMissing);
+        if (!flaws.empty()) {
+          kj::Vector<kj::String> words;
+          for (auto& flaw: flaws) words.add(kj::heapString(flaw.data(), flaw.size()));
+          KJ_FAIL_REQUIRE("a worker is not sealed as it must be, and gets no code", kj::strArray(words, "; "));
+        }
+      })
+      .then([handle = kj::mv(handle)]() mutable -> kj::Promise<kj::Own<WorkerHandle>> { return kj::mv(handle); },
+            [&zygoteRef, spawnId](kj::Exception&& exception) -> kj::Promise<kj::Own<WorkerHandle>> {
+              KJ_IF_MAYBE(why, zygoteRef.takeSpawnFailure(spawnId)) {
+                return KJ_EXCEPTION(FAILED, "a worker could not be locked down", *why);
+              }
+              return kj::mv(exception);
+            });
+}
+
+WorkerHandle::WorkerHandle(UvEventPort& port, kj::Own<ZygoteProcess> zygote, kj::AutoCloseFd socket)
+    : port_(port),
+      zygote_(kj::mv(zygote)),
+      connection_(connect(port, kj::mv(socket))),
+      process_(connection_->bootstrap<rpc::WorkerProcess>()),
+      endedPromise_(nullptr),
+      tasks_(*this) {
+  auto paf = kj::newPromiseAndFulfiller<void>();
+  endedPromise_ = paf.promise.fork();
+  endedFulfiller_ = kj::mv(paf.fulfiller);
+}
+
+kj::Own<RpcConnection> WorkerHandle::connect(UvEventPort& port, kj::AutoCloseFd socket) {
+  auto waiter = kj::heap<UvFdObserver>(port, socket.get());
+  return kj::heap<RpcConnection>(RpcConnection::End::SUPERVISOR_OF_WORKER, kj::mv(socket), kj::mv(waiter), nullptr,
+                                 kj::Function<void(const kj::Exception&)>([this](const kj::Exception& violation) {
+                                   end(protocolViolation(violation.getDescription()));
+                                 }));
+}
+
+WorkerHandle::~WorkerHandle() noexcept(false) {
+  if (!ended_ && child_.pidfd != nullptr) signalPidfd(child_.pidfd, SIGKILL);
+}
+
+void WorkerHandle::watchEnd() {
+  // The warden reaps and reports; the report comes a moment after the death.
+  tasks_.add(zygote_->whenEnded(child_.innerPid).then([this](ProcessEnd processEnd) {
+    ended_ = true;
+    if (reason_ == nullptr) reason_ = fromProcessEnd(processEnd, memoryMb_);
+    endedFulfiller_->fulfill();
+  }));
+  tasks_.add(connection_->onDisconnect().then([this]() {
+    return port_.getTimer().afterDelay(LINE_LOST_GRACE).then([this]() {
+      if (!ended_) end(protocolViolation("it closed or corrupted its line"));
+    });
+  }));
+}
+
+kj::Duration WorkerHandle::cpuTime() {
+  timespec time;
+  if (!ended_ && clock_gettime(cpuClock(child_.pid), &time) == 0) {
+    lastCpuTime_ = time.tv_sec * kj::SECONDS + time.tv_nsec * kj::NANOSECONDS;
+  }
+  return lastCpuTime_;
+}
+
+uint64_t WorkerHandle::residentBytes() {
+  if (ended_) return 0;
+  char path[32];
+  snprintf(path, sizeof(path), "/proc/%d/statm", child_.pid);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  kj::AutoCloseFd closer(fd);
+  char text[128];
+  ssize_t length = read(fd, text, sizeof(text) - 1);
+  if (length <= 0) return 0;
+  text[length] = '\0';
+  unsigned long size, resident, shared;
+  if (sscanf(text, "%lu %lu %lu", &size, &resident, &shared) != 3) return 0;
+  return (resident - shared) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+bool WorkerHandle::exceedsMemory() { return residentBytes() > policy::workerDataBytesMax(memoryMb_); }
+
+void WorkerHandle::setMemoryLimit(uint32_t memoryMb) {
+  if (memoryMb == memoryMb_) return;
+  memoryMb_ = memoryMb;
+  rlimit limit{policy::workerDataBytesMax(memoryMb), policy::workerDataBytesMax(memoryMb)};
+  // Fails only if the process is gone, which the caller hears by other means.
+  (void)prlimit(child_.pid, RLIMIT_DATA, &limit, nullptr);
+}
+
+void WorkerHandle::softStop(Outcome reason) {
+  softReason_ = kj::mv(reason);
+  if (!ended_) signalPidfd(child_.pidfd, zygote::TERMINATE_SIGNAL);
+}
+
+kj::Maybe<const Outcome&> WorkerHandle::lastSoftStop() const {
+  KJ_IF_MAYBE(reason, softReason_) return *reason;
+  return nullptr;
+}
+
+void WorkerHandle::end(Outcome reason) {
+  if (ended_) return;
+  cpuTime();
+  if (reason_ == nullptr) reason_ = kj::mv(reason);
+  if (child_.pidfd != nullptr) signalPidfd(child_.pidfd, SIGKILL);
+}
+
+kj::Promise<Outcome> WorkerHandle::whenEnded() {
+  return endedPromise_.addBranch().then([this]() { return KJ_ASSERT_NONNULL(reason_).clone(); });
+}
+
+void WorkerHandle::taskFailed(kj::Exception&& exception) {
+  KJ_LOG(ERROR, "lost touch with a worker", exception);
+  end(protocolViolation("it could not be followed"));
+}
+
+}  // namespace glovebox
