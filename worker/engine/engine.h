@@ -1,0 +1,94 @@
+#pragma once
+// V8 in this process: started once, one isolate from the runtime's snapshot, one context. Single-threaded, because V8's
+// threads would not survive the zygote's fork. Owned by main(); the memory it needs is never given back, since every
+// process that has an engine ends by _exit.
+
+#include <v8.h>
+
+#include <string>
+
+#include "policy/profile.h"
+#include "worker/engine/memory-budget.h"
+#include "worker/log-buffer.h"
+#include "worker/timers.h"
+
+namespace glovebox {
+
+// Who is told about calls (worker/script-host.c++).
+class CallObserver {
+ public:
+  virtual void settled(uint64_t invocation, bool ok, v8::Local<v8::Value> value) = 0;
+  virtual void invocationEnded(uint64_t invocation) = 0;
+
+ protected:
+  ~CallObserver() = default;
+};
+
+// Starts V8 with the flags of `profile`. Once per process, before any other call to V8.
+void startV8(policy::Profile profile);
+
+// An array-buffer allocator that counts into MemoryBudget::ofProcess().
+v8::ArrayBuffer::Allocator* bufferAllocator();
+
+// Throws what Worker Loader throws for timers and randomness while the modules are being evaluated. True if it threw.
+bool throwIfStartingUp(v8::Isolate* isolate);
+
+// Addresses a snapshot may contain: every native function. Ends with 0.
+const intptr_t* externalReferences();
+
+class Engine {
+ public:
+  // `snapshotPath` is what buildSnapshot() wrote; it is read completely, so that nothing is opened later. Throws
+  // std::runtime_error if it cannot be read or was made by another build.
+  explicit Engine(const std::string& snapshotPath);
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // The engine of an isolate that one made.
+  static Engine& of(v8::Isolate* isolate) { return *static_cast<Engine*>(isolate->GetData(0)); }
+
+  // What natives use.
+  Timers timers;
+  LogBuffer logs;
+  CallObserver* calls = nullptr;
+  bool startingUp = false;   // module evaluation: no timers, no randomness
+  // The invocation whose code is running, across awaits; 0 if none.
+  uint64_t currentInvocation();
+  void setCurrentInvocation(uint64_t id);
+  static double wallClockMs();
+
+  v8::Isolate* isolate() const { return isolate_; }
+  v8::Local<v8::Context> context() const { return context_.Get(isolate_); }
+  // What worker/runtime/main.ts exports as `hooks`: the functions the host calls.
+  v8::Local<v8::Object> hooks() const { return hooks_.Get(isolate_); }
+
+  // From now on memory above `bytes` (heap and buffers, beyond what the fork source holds) is refused.
+  void limitMemory(size_t bytes);
+
+  // Calls the code of the page that is about to overflow a heap: true once the limit was hit; the running JavaScript has
+  // been told to terminate. Cleared by takeHeapExhausted().
+  bool takeHeapExhausted();
+
+  // Tasks V8 posted to itself (garbage collection steps, Atomics.waitAsync timeouts).
+  void pumpTasks();
+
+  // Ends what JavaScript is running. Async-signal-safe as far as V8 is: called from the handler of TERMINATE_SIGNAL on
+  // the one thread there is.
+  void terminate() { isolate_->TerminateExecution(); }
+
+  // A digest of strings' hashes: differs between processes iff V8's hash seeds differ.
+  uint64_t hashSeedProbe();
+
+ private:
+  static size_t nearHeapLimit(void* self, size_t current, size_t initial);
+
+  std::string snapshot_;
+  v8::StartupData startupData_;
+  v8::Isolate* isolate_ = nullptr;
+  v8::Global<v8::Context> context_;
+  v8::Global<v8::Object> hooks_;
+  size_t heapLimit_;
+  bool heapExhausted_ = false;
+};
+
+}  // namespace glovebox

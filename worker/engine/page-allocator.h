@@ -1,0 +1,42 @@
+#pragma once
+// V8's pages. Ours rather than V8's own because V8 hides its own from a fork (MADV_DONTFORK),
+// because every page counts towards the worker's memory limit, and because it uses exactly the system calls that
+// policy/syscalls.h allows: mmap (PROT_NONE or read-write, private anonymous), munmap, mprotect, madvise(DONTNEED).
+
+#include <v8-platform.h>
+
+#include <map>
+
+#include "worker/engine/memory-budget.h"
+
+namespace glovebox {
+
+class CountingPageAllocator final: public v8::PageAllocator {
+ public:
+  explicit CountingPageAllocator(MemoryBudget& budget);
+
+  size_t AllocatePageSize() override { return pageSize_; }
+  size_t CommitPageSize() override { return pageSize_; }
+  void SetRandomMmapSeed(int64_t seed) override {}   // addresses come from fillRandom()
+  void* GetRandomMmapAddr() override;
+  void* AllocatePages(void* address, size_t length, size_t alignment, Permission permission) override;
+  bool FreePages(void* address, size_t length) override;
+  bool ReleasePages(void* address, size_t length, size_t newLength) override;
+  bool SetPermissions(void* address, size_t length, Permission permission) override;
+  bool RecommitPages(void* address, size_t length, Permission permission) override;
+  bool DiscardSystemPages(void* address, size_t size) override;
+  bool DecommitPages(void* address, size_t size) override;
+
+ private:
+  // Disjoint ranges that are accessible now, by start; the sum of their lengths is budget_.pages.
+  void markAccessible(uintptr_t begin, uintptr_t end);
+  void markInaccessible(uintptr_t begin, uintptr_t end);
+  size_t accessibleIn(uintptr_t begin, uintptr_t end) const;
+  bool mayGrow(uintptr_t begin, uintptr_t end);
+
+  MemoryBudget& budget_;
+  size_t pageSize_;
+  std::map<uintptr_t, uintptr_t> accessible_;
+};
+
+}  // namespace glovebox

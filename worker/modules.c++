@@ -1,0 +1,382 @@
+#include "worker/modules.h"
+
+#include <cstring>
+#include <vector>
+
+#include "worker/engine/engine.h"
+#include "worker/engine/native.h"
+
+namespace glovebox {
+
+namespace {
+
+// The module cloudflare:workers, made from what the runtime exports as hooks.workersModule.
+constexpr char WORKERS_MODULE[] = "cloudflare:workers";
+
+constexpr size_t EAGER_COMPILE_BYTES_MAX = 8 * 1024;
+
+Modules* theModules = nullptr;   // V8's import callbacks carry no data
+
+std::string utf8(v8::Isolate* isolate, v8::Local<v8::Value> value) {
+  v8::String::Utf8Value text(isolate, value);
+  return *text ? std::string(*text, size_t(text.length())) : std::string();
+}
+
+}  // namespace
+
+Modules::Modules(Engine& engine, policy::Profile profile)
+    : engine_(engine), profile_(profile), isolate_(engine.isolate()) {
+  theModules = this;
+  isolate_->SetHostImportModuleWithPhaseDynamicallyCallback(onDynamicImport);
+  isolate_->SetHostImportModuleDynamicallyCallback(
+      [](v8::Local<v8::Context> context, v8::Local<v8::Data> options, v8::Local<v8::Value> importer,
+         v8::Local<v8::String> specifier, v8::Local<v8::FixedArray> attributes) {
+        return onDynamicImport(context, options, importer, specifier, v8::ModuleImportPhase::kEvaluation, attributes);
+      });
+}
+
+Modules& Modules::of(v8::Isolate*) { return *theModules; }
+
+void Modules::add(std::vector<ModuleSource> sources) {
+  for (auto& source : sources) {
+    auto name = source.name;
+    entries_[std::move(name)].source = std::move(source);
+  }
+  entries_[WORKERS_MODULE].source.name = WORKERS_MODULE;
+}
+
+std::string Modules::resolve(std::string_view specifier, std::string_view importer) {
+  bool relative = specifier.starts_with("./") || specifier.starts_with("../") || specifier == "." || specifier == "..";
+  if (!relative && !specifier.starts_with('/')) return std::string(specifier);
+  std::string path;
+  if (relative) {
+    auto slash = importer.rfind('/');
+    if (slash != std::string_view::npos) path = std::string(importer.substr(0, slash + 1));
+  }
+  path += specifier;
+  std::vector<std::string_view> parts;
+  for (std::string_view rest = path; !rest.empty();) {
+    auto slash = rest.find('/');
+    auto part = rest.substr(0, slash);
+    rest = slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1);
+    if (part == "..") {
+      if (!parts.empty()) parts.pop_back();   // above the root is the root
+    } else if (!part.empty() && part != ".") {
+      parts.push_back(part);
+    }
+  }
+  std::string result;
+  for (auto part : parts) {
+    if (!result.empty()) result += '/';
+    result += part;
+  }
+  return result;
+}
+
+v8::MaybeLocal<v8::Promise> Modules::evaluate(const std::string& mainModule) {
+  auto context = engine_.context();
+  auto* entry = find(mainModule);
+  if (entry == nullptr) {
+    throwError(isolate_, ("No such module: " + mainModule).c_str());
+    return {};
+  }
+  v8::Local<v8::Module> module;
+  v8::Local<v8::Value> result;
+  if (!compile(*entry).ToLocal(&module) || !module->InstantiateModule(context, onImport, onImportSource).FromMaybe(false) ||
+      !module->Evaluate(context).ToLocal(&result)) {
+    return {};
+  }
+  return result.As<v8::Promise>();
+}
+
+v8::Local<v8::Object> Modules::mainNamespace(const std::string& mainModule) {
+  return find(mainModule)->module.Get(isolate_)->GetModuleNamespace().As<v8::Object>();
+}
+
+// -- V8's callbacks ------------------------------------------------------------------------------------------------
+
+v8::MaybeLocal<v8::Module> Modules::onImport(v8::Local<v8::Context> context, v8::Local<v8::String> specifier,
+                                             v8::Local<v8::FixedArray>, v8::Local<v8::Module> importer) {
+  auto& self = of(v8::Isolate::GetCurrent());
+  auto* entry = self.findOrThrow(specifier, importer->GetResourceName());
+  return entry == nullptr ? v8::MaybeLocal<v8::Module>() : self.compile(*entry);
+}
+
+v8::MaybeLocal<v8::Object> Modules::onImportSource(v8::Local<v8::Context>, v8::Local<v8::String> specifier,
+                                                   v8::Local<v8::FixedArray>, v8::Local<v8::Module> importer) {
+  auto& self = of(v8::Isolate::GetCurrent());
+  auto* entry = self.findOrThrow(specifier, importer->GetResourceName());
+  if (entry == nullptr) return {};
+  if (entry->source.kind != ModuleSource::Kind::WASM) {
+    self.isolate_->ThrowException(v8::Exception::SyntaxError(
+        self.string("Source phase import is only for WebAssembly modules; \"" + entry->source.name + "\" is none.")));
+    return {};
+  }
+  v8::Local<v8::Value> value;
+  if (!self.valueOf(*entry).ToLocal(&value)) return {};
+  return value.As<v8::Object>();
+}
+
+v8::MaybeLocal<v8::Promise> Modules::onDynamicImport(v8::Local<v8::Context> context, v8::Local<v8::Data>,
+                                                     v8::Local<v8::Value> importer, v8::Local<v8::String> specifier,
+                                                     v8::ModuleImportPhase phase, v8::Local<v8::FixedArray>) {
+  auto& self = of(v8::Isolate::GetCurrent());
+  auto* isolate = self.isolate_;
+  v8::EscapableHandleScope scope(isolate);
+  v8::TryCatch tryCatch(isolate);
+  auto* entry = self.findOrThrow(specifier, importer);
+  v8::Local<v8::Promise> promise;
+  if (entry != nullptr && self.importNow(*entry, phase).ToLocal(&promise)) return scope.Escape(promise);
+  if (tryCatch.HasTerminated()) {
+    tryCatch.ReThrow();
+    return {};
+  }
+  // What goes wrong in import() is the promise's business.
+  auto exception = tryCatch.Exception();
+  v8::Local<v8::Promise::Resolver> resolver;
+  if (!v8::Promise::Resolver::New(context).ToLocal(&resolver) || resolver->Reject(context, exception).IsNothing()) return {};
+  return scope.Escape(resolver->GetPromise());
+}
+
+v8::MaybeLocal<v8::Value> Modules::evaluateSynthetic(v8::Local<v8::Context> context, v8::Local<v8::Module> module) {
+  auto& self = of(v8::Isolate::GetCurrent());
+  auto* isolate = self.isolate_;
+  Entry* entry = nullptr;
+  auto range = self.byHash_.equal_range(module->GetIdentityHash());
+  for (auto it = range.first; it != range.second; ++it) {
+    if (it->second->module == module) entry = it->second;
+  }
+  v8::Local<v8::Value> value;
+  if (entry->source.name == WORKERS_MODULE) {
+    auto exports = entry->value.Get(isolate).As<v8::Object>();
+    v8::Local<v8::Array> names;
+    if (!exports->GetOwnPropertyNames(context).ToLocal(&names)) return {};
+    for (uint32_t i = 0; i < names->Length(); ++i) {
+      v8::Local<v8::Value> name;
+      if (!names->Get(context, i).ToLocal(&name) || !exports->Get(context, name).ToLocal(&value) ||
+          module->SetSyntheticModuleExport(isolate, name.As<v8::String>(), value).IsNothing()) {
+        return {};
+      }
+    }
+  } else if (!self.valueOf(*entry).ToLocal(&value) ||
+             module->SetSyntheticModuleExport(isolate, self.string("default"), value).IsNothing()) {
+    return {};
+  }
+  v8::Local<v8::Promise::Resolver> resolver;
+  if (!v8::Promise::Resolver::New(context).ToLocal(&resolver) ||
+      resolver->Resolve(context, v8::Undefined(isolate)).IsNothing()) {
+    return {};
+  }
+  return resolver->GetPromise();
+}
+
+// -- Making modules ------------------------------------------------------------------------------------------------
+
+Modules::Entry* Modules::find(const std::string& name) {
+  auto it = entries_.find(name);
+  return it == entries_.end() ? nullptr : &it->second;
+}
+
+Modules::Entry* Modules::findOrThrow(v8::Local<v8::String> specifier, v8::Local<v8::Value> importer) {
+  auto from = importer->IsString() ? utf8(isolate_, importer) : std::string();
+  auto name = resolve(utf8(isolate_, specifier), from);
+  auto* entry = find(name);
+  if (entry == nullptr) {
+    auto text = "No such module \"" + name + "\"." + (from.empty() ? "" : "\n  imported from \"" + from + "\"");
+    throwError(isolate_, text.c_str());
+  }
+  return entry;
+}
+
+v8::MaybeLocal<v8::Module> Modules::compile(Entry& entry) {
+  if (!entry.module.IsEmpty()) return entry.module.Get(isolate_);
+  auto name = string(entry.source.name);
+  v8::Local<v8::Module> module;
+  if (entry.source.name == WORKERS_MODULE) {
+    if (!makeBuiltin(entry).ToLocal(&module)) return {};
+  } else if (entry.source.kind == ModuleSource::Kind::JS) {
+    v8::Local<v8::String> text;
+    if (!v8::String::NewFromUtf8(isolate_, entry.source.body.data(), v8::NewStringType::kNormal,
+                                 int(entry.source.body.size())).ToLocal(&text)) {
+      throwRangeError(isolate_, ("Module \"" + entry.source.name + "\" is too long.").c_str());
+      return {};
+    }
+    v8::ScriptOrigin origin(name, 0, 0, false, -1, {}, false, false, true);
+    v8::ScriptCompiler::Source source(text, origin);
+    // What an agent wrote for one call is run, not kept: its functions are compiled where they are parsed. A bundle's are
+    // not, most are never called.
+    auto options = entry.source.body.size() <= EAGER_COMPILE_BYTES_MAX ? v8::ScriptCompiler::kEagerCompile
+                                                                       : v8::ScriptCompiler::kNoCompileOptions;
+    if (!v8::ScriptCompiler::CompileModule(isolate_, &source, options).ToLocal(&module)) return {};
+    entry.source.body = {};
+  } else {
+    v8::Local<v8::String> exports[] = {string("default")};
+    module = v8::Module::CreateSyntheticModule(isolate_, name, {exports, 1}, evaluateSynthetic);
+  }
+  entry.module.Reset(isolate_, module);
+  if (module->IsSyntheticModule()) byHash_.emplace(module->GetIdentityHash(), &entry);
+  return module;
+}
+
+v8::MaybeLocal<v8::Module> Modules::makeBuiltin(Entry& entry) {
+  auto context = engine_.context();
+  v8::Local<v8::Value> exports;
+  v8::Local<v8::Array> names;
+  if (!engine_.hooks()->Get(context, string("workersModule")).ToLocal(&exports) || !exports->IsObject() ||
+      !exports.As<v8::Object>()->GetOwnPropertyNames(context).ToLocal(&names)) {
+    return {};
+  }
+  std::vector<v8::Local<v8::String>> list;
+  for (uint32_t i = 0; i < names->Length(); ++i) {
+    v8::Local<v8::Value> name;
+    if (!names->Get(context, i).ToLocal(&name)) return {};
+    list.push_back(name.As<v8::String>());
+  }
+  entry.value.Reset(isolate_, exports);
+  return v8::Module::CreateSyntheticModule(isolate_, string(entry.source.name), {list.data(), list.size()}, evaluateSynthetic);
+}
+
+v8::MaybeLocal<v8::Value> Modules::valueOf(Entry& entry) {
+  auto context = engine_.context();
+  auto& body = entry.source.body;
+  if (entry.source.kind == ModuleSource::Kind::CJS) return runCommonJs(entry);
+  if (!entry.value.IsEmpty()) return entry.value.Get(isolate_);
+  v8::Local<v8::Value> value;
+  switch (entry.source.kind) {
+    case ModuleSource::Kind::TEXT:
+    case ModuleSource::Kind::JSON: {
+      v8::Local<v8::String> text;
+      if (!v8::String::NewFromUtf8(isolate_, body.data(), v8::NewStringType::kNormal, int(body.size())).ToLocal(&text)) {
+        throwRangeError(isolate_, ("Module \"" + entry.source.name + "\" is too long.").c_str());
+        return {};
+      }
+      if (entry.source.kind == ModuleSource::Kind::TEXT) value = text;
+      else if (!v8::JSON::Parse(context, text).ToLocal(&value)) return {};
+      break;
+    }
+    case ModuleSource::Kind::DATA: {
+      auto store = v8::ArrayBuffer::NewBackingStore(isolate_, body.size(), v8::BackingStoreInitializationMode::kZeroInitialized,
+                                                    v8::BackingStoreOnFailureMode::kReturnNull);
+      if (store == nullptr) {
+        throwRangeError(isolate_, "Array buffer allocation failed");
+        return {};
+      }
+      if (!body.empty()) memcpy(store->Data(), body.data(), body.size());
+      value = v8::ArrayBuffer::New(isolate_, std::move(store));
+      break;
+    }
+    case ModuleSource::Kind::WASM: {
+      if (profile_ != policy::Profile::DEFAULT) {
+        throwError(isolate_, ("Module \"" + entry.source.name + "\" is WebAssembly, which the profile \"" +
+                              std::string(policy::profileName(profile_)) + "\" of this sandbox does not have.").c_str());
+        return {};
+      }
+      v8::Local<v8::WasmModuleObject> module;
+      v8::MemorySpan<const uint8_t> bytes(reinterpret_cast<const uint8_t*>(body.data()), body.size());
+      if (!v8::WasmModuleObject::Compile(isolate_, bytes).ToLocal(&module)) return {};
+      value = module;
+      break;
+    }
+    default: return {};
+  }
+  body = {};
+  entry.value.Reset(isolate_, value);
+  return value;
+}
+
+v8::MaybeLocal<v8::Value> Modules::runCommonJs(Entry& entry) {
+  auto context = engine_.context();
+  auto key = [this](const char* name) { return string(name); };
+  if (!entry.evaluated) {
+    entry.evaluated = true;   // a circular require() gets what is exported so far
+    auto module = v8::Object::New(isolate_);
+    auto exports = v8::Object::New(isolate_);
+    if (module->Set(context, key("exports"), exports).IsNothing()) return {};
+    entry.value.Reset(isolate_, module);
+    v8::Local<v8::String> text;
+    if (!v8::String::NewFromUtf8(isolate_, entry.source.body.data(), v8::NewStringType::kNormal,
+                                 int(entry.source.body.size())).ToLocal(&text)) {
+      throwRangeError(isolate_, ("Module \"" + entry.source.name + "\" is too long.").c_str());
+      return {};
+    }
+    entry.source.body = {};
+    auto slash = entry.source.name.rfind('/');
+    auto name = string(entry.source.name);
+    v8::Local<v8::String> parameters[] = {key("exports"), key("require"), key("module"), key("__filename"), key("__dirname")};
+    v8::ScriptOrigin origin(name);
+    v8::ScriptCompiler::Source source(text, origin);
+    v8::Local<v8::Function> function, require;
+    if (!v8::ScriptCompiler::CompileFunction(context, &source, 5, parameters).ToLocal(&function) ||
+        !v8::Function::New(context, Modules::require, name).ToLocal(&require)) {
+      return {};
+    }
+    v8::Local<v8::Value> arguments[] = {exports, require, module, name,
+                                        string(slash == std::string::npos ? "" : entry.source.name.substr(0, slash))};
+    if (function->Call(context, exports, 5, arguments).IsEmpty()) return {};
+  }
+  return entry.value.Get(isolate_).As<v8::Object>()->Get(context, key("exports"));
+}
+
+void Modules::require(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  auto& self = of(info.GetIsolate());
+  if (!info[0]->IsString()) return throwTypeError(self.isolate_, "require() expects the name of a module");
+  auto* entry = self.findOrThrow(info[0].As<v8::String>(), info.Data());
+  v8::Local<v8::Value> value;
+  if (entry != nullptr && self.requireModule(*entry).ToLocal(&value)) info.GetReturnValue().Set(value);
+}
+
+v8::MaybeLocal<v8::Value> Modules::requireModule(Entry& entry) {
+  bool isModule = entry.source.name == WORKERS_MODULE || entry.source.kind == ModuleSource::Kind::JS;
+  if (!isModule) return valueOf(entry);
+  v8::Local<v8::Module> module;
+  v8::Local<v8::Value> result;
+  if (!compile(entry).ToLocal(&module) ||
+      !module->InstantiateModule(engine_.context(), onImport, onImportSource).FromMaybe(false) ||
+      (module->GetStatus() != v8::Module::kEvaluating && !module->Evaluate(engine_.context()).ToLocal(&result))) {
+    return {};
+  }
+  if (module->GetStatus() == v8::Module::kErrored) {
+    isolate_->ThrowException(module->GetException());
+    return {};
+  }
+  if (module->IsGraphAsync()) {
+    throwError(isolate_, ("require() cannot load \"" + entry.source.name + "\": it uses top-level await; import() it.").c_str());
+    return {};
+  }
+  return module->GetModuleNamespace();
+}
+
+v8::MaybeLocal<v8::Promise> Modules::importNow(Entry& entry, v8::ModuleImportPhase phase) {
+  auto context = engine_.context();
+  if (phase == v8::ModuleImportPhase::kSource) {
+    v8::Local<v8::Value> value;
+    if (entry.source.kind != ModuleSource::Kind::WASM) {
+      isolate_->ThrowException(v8::Exception::SyntaxError(
+          string("Source phase import is only for WebAssembly modules; \"" + entry.source.name + "\" is none.")));
+      return {};
+    }
+    v8::Local<v8::Promise::Resolver> resolver;
+    if (!valueOf(entry).ToLocal(&value) || !v8::Promise::Resolver::New(context).ToLocal(&resolver) ||
+        resolver->Resolve(context, value).IsNothing()) {
+      return {};
+    }
+    return resolver->GetPromise();
+  }
+  v8::Local<v8::Module> module;
+  v8::Local<v8::Value> result;
+  if (!compile(entry).ToLocal(&module) || !module->InstantiateModule(context, onImport, onImportSource).FromMaybe(false) ||
+      !module->Evaluate(context).ToLocal(&result)) {
+    return {};
+  }
+  // The namespace, once the module (and what it awaits) is done.
+  v8::Local<v8::Function> giveNamespace;
+  auto give = [](const v8::FunctionCallbackInfo<v8::Value>& info) { info.GetReturnValue().Set(info.Data()); };
+  if (!v8::Function::New(context, give, module->GetModuleNamespace()).ToLocal(&giveNamespace)) return {};
+  return result.As<v8::Promise>()->Then(context, giveNamespace);
+}
+
+v8::Local<v8::String> Modules::string(std::string_view text) {
+  return v8::String::NewFromUtf8(isolate_, text.data(), v8::NewStringType::kNormal, int(text.size())).ToLocalChecked();
+}
+
+}  // namespace glovebox

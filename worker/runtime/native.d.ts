@@ -1,0 +1,121 @@
+// Every native function the runtime has. User code never sees this object; a reviewer reads this file like a policy.
+
+interface Native {
+  // -- worker/host-natives.c++ ------------------------------------------------------------------------------------------
+
+  // Fills the array with numbers in [0, 1) from the process's own generator (worker/engine/random.h).
+  randomDoubles(into: Float64Array): void;
+
+  // Calls back after `delayMs` (again and again if `repeat`); the timer belongs to the current invocation and dies with
+  // it. Throws at top level, and when there are 10,000 already. Never returns 0.
+  setTimer(callback: () => void, delayMs: number, repeat: boolean): number;
+  clearTimer(id: number): void;
+
+  // One line for the console of whoever loaded the worker. 0 debug, 1 info, 2 log, 3 warn, 4 error.
+  log(level: number, text: string): void;
+
+  // Throws "Disallowed operation called within global scope..." while the modules are being evaluated.
+  refuseAtTopLevel(): void;
+
+  // The invocation whose code is running, also after an await; 0 if none.
+  currentInvocation(): number;
+
+  // The call `id` returned (ok) or threw `value`.
+  settle(id: number, ok: boolean, value: unknown): void;
+  // Nothing of the call is left, waitUntil() included: its timers are cancelled.
+  invocationEnded(id: number): void;
+
+  // -- worker/web/hooks.c++ --
+
+  // Once, by main.ts: the functions that C++ calls.
+  provideHooks(hooks: Hooks): void;
+
+  // -- worker/web/url.c++: ada --
+
+  // Undefined: not a URL.
+  urlParse(input: string, base: string | undefined): UrlRecord | undefined;
+  urlCanParse(input: string, base: string | undefined): boolean;
+  // The URL with one part replaced by the rules of its setter. Undefined: `value` is no URL (only for part 0, href).
+  urlUpdate(href: string, part: UrlPart, value: string): UrlRecord | undefined;
+  // application/x-www-form-urlencoded to [name, value, name, value, ...]; one leading "?" is dropped.
+  formParse(text: string): string[];
+  formSerialize(flatPairs: string[]): string;
+
+  // -- worker/web/encoding.c++: V8, simdutf, ICU --
+
+  utf8Encode(text: string): Uint8Array<ArrayBuffer>;
+  // [UTF-16 units read, bytes written]
+  utf8EncodeInto(text: string, into: Uint8Array): [number, number];
+  // Undefined: fatal, and not UTF-8. Keeps a byte order mark.
+  utf8Decode(bytes: BufferSource, fatal: boolean): string | undefined;
+  // Undefined: not Latin-1.
+  base64Encode(latin1: string): string | undefined;
+  // Undefined: not base64 by the forgiving rules of atob().
+  base64Decode(text: string): string | undefined;
+  // A converter by ICU's name; undefined: unknown.
+  decoderOpen(icuName: string, fatal: boolean): DecoderHandle | undefined;
+  // Undefined: fatal, and malformed; the converter is then back at its start.
+  decoderDecode(decoder: DecoderHandle, bytes: BufferSource, flush: boolean): string | undefined;
+
+  // -- worker/web/values.c++: questions about values that run no user code --
+
+  classify(value: unknown): ValueClass;
+  // The name a stack trace would use.
+  constructorName(value: object): string;
+  // What stands behind a proxy (of a proxy ...); null if revoked.
+  proxyTarget(value: object): object | null;
+  // What a Map, Set or one of their iterators holds; undefined if it holds nothing to look at.
+  entriesOf(value: object): unknown[] | undefined;
+  // [0 pending | 1 fulfilled | 2 rejected, result]
+  promiseState(promise: object): [number, unknown];
+  // Of a view or buffer, shared ones included; 0 for anything else and for views out of bounds.
+  byteLength(value: unknown): number;
+  // What is inside `new Number(1)` and its like.
+  primitiveOf(boxed: object): unknown;
+  // Cryptographic randomness.
+  fillRandomBytes(into: ArrayBufferView): void;
+  // `transfer` holds distinct ArrayBuffers.
+  structuredClone(value: unknown, transfer: ArrayBuffer[]): unknown;
+}
+
+declare const native: Native;
+
+type BufferSource = ArrayBufferView | ArrayBuffer;
+
+type DecoderHandle = { readonly decoder: unique symbol };
+
+// [href, protocolEnd, usernameEnd, hostStart, hostEnd, port, pathnameStart, searchStart, hashStart]; 0xffffffff: absent.
+type UrlRecord = [string, number, number, number, number, number, number, number, number];
+
+// href, protocol, username, password, host, hostname, port, pathname, search, hash
+type UrlPart = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+
+// other, proxy, function, array, error, map, set, date, regexp, promise, typed array, DataView, ArrayBuffer, boxed primitive,
+// weak collection, iterator, generator, module namespace
+type ValueClass = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15 | 16 | 17;
+
+// The functions C++ calls. None of them is reachable by user code.
+interface Hooks {
+  // -- for the host --
+
+  // Once in each process, when the context has come out of the snapshot and before user code exists.
+  contextStarted(): void;
+  // Formats and logs an exception nobody caught, after an `error` event at the global object.
+  reportException(exception: unknown): void;
+  // Text for people: what console.log(value) would print.
+  inspect(value: unknown): string;
+
+  // -- for worker/engine/value-v8-*.c++ --
+
+  // In the order of ErrorPrototype in ipc/value-graph.h.
+  errorPrototypes: object[];
+  makeError(prototype: number): Error;
+  makeDomException(message: string, name: string): object;
+  // [name, message]; undefined: not a DOMException.
+  domExceptionParts(value: object): [string, string] | undefined;
+  makeResizableBuffer(byteLength: number, maxByteLength: number): ArrayBuffer;
+  // A view that follows its buffer's length; `kind` is ViewKind in ipc/value-graph.h.
+  makeTrackingView(kind: number, buffer: ArrayBuffer, byteOffset: number): ArrayBufferView;
+  // Whether structuredClone() must refuse the object: an instance of one of the runtime's own classes.
+  isPlatformObject(value: object): boolean;
+}

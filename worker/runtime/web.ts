@@ -1,0 +1,31 @@
+// The web platform's globals, in the order in which they need each other.
+
+import { installAbort } from "./abort.ts";
+import { installConsole } from "./console.ts";
+import { installCrypto } from "./crypto.ts";
+import { installDomException } from "./dom-exception.ts";
+import { installEncoding } from "./encoding.ts";
+import { installEvents } from "./event.ts";
+import { installGlobals } from "./globals.ts";
+import { inspect } from "./inspect.ts";
+import { installReporting, reportException } from "./report.ts";
+import { codecHooks, installStructuredClone } from "./structured-clone.ts";
+import { installTimers } from "./timers.ts";
+import { installUrl } from "./url.ts";
+
+export function installWeb(): void {
+  installDomException();
+  installEvents();
+  installAbort();
+  installReporting();
+  installTimers();
+  installConsole();
+  installEncoding();
+  installUrl();
+  installCrypto();
+  installStructuredClone();
+  installGlobals();
+  native.provideHooks(webHooks);
+}
+
+export const webHooks: Hooks = { __proto__: null, ...codecHooks, reportException, inspect: (value: unknown) => inspect(value) } as Hooks;

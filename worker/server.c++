@@ -1,0 +1,223 @@
+#include "worker/server.h"
+
+#include <capnp/rpc-twoparty.h>
+#include <kj/debug.h>
+
+#include "ipc/message-stream.h"
+#include "ipc/value-codec.h"
+#include "ipc/wire-limits.h"
+#include "ipc/worker.capnp.h"
+#include "worker/call-server.h"
+#include "worker/poll-port.h"
+#include "worker/script-host.h"
+
+namespace glovebox {
+
+namespace {
+
+std::string toString(capnp::Text::Reader text) { return std::string(text.begin(), text.size()); }
+std::string toString(capnp::Data::Reader data) {
+  return std::string(reinterpret_cast<const char*>(data.begin()), data.size());
+}
+
+// Values come from a client through a supervisor that does not look into them: a malformed one fails what it was for, and
+// never the line.
+kj::Maybe<kj::String> tryDecode(rpc::Value::Reader value, ValueGraph& graph) {
+  KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() { graph = decodeValue(value); })) {
+    return kj::str(exception->getDescription());
+  }
+  return nullptr;
+}
+
+class TargetImpl final: public rpc::Target::Server {
+ public:
+  TargetImpl(CallServer& calls, kj::StringPtr name, std::shared_ptr<const ValueGraph> props, kj::Maybe<kj::String> problem)
+      : calls_(calls), name_(name.begin(), name.size()), props_(kj::mv(props)), problem_(kj::mv(problem)) {}
+
+ protected:
+  kj::Promise<void> call(CallContext context) override {
+#if CAPNP_VERSION < 1000000
+    context.allowCancellation();
+#endif
+    auto params = context.getParams();
+    CallRequest request;
+    request.entrypoint = name_;
+    request.props = props_;
+    auto results = context.getResults();
+    KJ_IF_MAYBE(problem, problem_) {
+      setThrownError(results, kj::str("The props of this entrypoint are not valid: ", *problem));
+      return kj::READY_NOW;
+    }
+    auto path = params.getPath();
+    if (path.size() < 1 || path.size() > wire::PATH_DEPTH_MAX) {
+      setThrownError(results, path.size() == 0 ? "A call needs the name of a method."_kj
+                                               : "RPC pipelined property path is too deep (max 64)."_kj);
+      return kj::READY_NOW;
+    }
+    for (auto name: path) request.path.push_back(toString(name));
+    auto operation = params.getOperation();
+    switch (operation.which()) {
+      case rpc::Call::Operation::GET: request.get = true; break;
+      case rpc::Call::Operation::INVOKE: {
+        auto problem = tryDecode(operation.getInvoke(), request.arguments);
+        KJ_IF_MAYBE(text, problem) {
+          setThrownError(results, kj::str("The arguments of this call are not valid: ", *text));
+          return kj::READY_NOW;
+        }
+        auto root = request.arguments.nodes[0].kind;
+        if (root != ValueNode::Kind::ARRAY && root != ValueNode::Kind::NUMBERS) {
+          setThrownError(results, "The arguments of this call are not an array."_kj);
+          return kj::READY_NOW;
+        }
+        break;
+      }
+    }
+    context.releaseParams();
+    return calls_.call(kj::mv(request), results);
+  }
+
+ private:
+  CallServer& calls_;
+  std::string name_;
+  std::shared_ptr<const ValueGraph> props_;
+  kj::Maybe<kj::String> problem_;
+};
+
+class WorkerProcessImpl final: public rpc::WorkerProcess::Server {
+ public:
+  WorkerProcessImpl(ScriptHost& host, CallServer& calls, const std::function<void()>& seal)
+      : host_(host), calls_(calls), seal_(seal) {}
+
+ protected:
+  kj::Promise<void> warm(WarmContext context) override {
+    KJ_REQUIRE(phase_ == Phase::NEW, "warm() comes first, and once");
+    phase_ = Phase::WARM;
+    host_.warm(WarmUp::WORKER);
+    warmCodec();
+    seal_();
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> start(StartContext context) override {
+    KJ_REQUIRE(phase_ == Phase::WARM, "start() comes after warm(), and once");
+    phase_ = Phase::STARTED;
+    auto params = context.getParams();
+    if (params.hasConsole()) calls_.setConsole(params.getConsole());
+    auto code = params.getCode();
+    WorkerSource source;
+    source.mainModule = toString(code.getMainModule());
+    source.memoryMb = code.getLimits().getMemoryMb();
+    for (auto module: code.getModules()) source.modules.push_back(toModule(module));
+    if (code.hasEnv()) {
+      auto problem = tryDecode(code.getEnv(), source.env);
+      KJ_IF_MAYBE(text, problem) source.problem = kj::str("Uncaught Error: the env is not valid: ", *text).cStr();
+    }
+    context.releaseParams();
+    bool ok = host_.start(kj::mv(source));
+    calls_.deliver();
+    calls_.noteAnswered();
+    context.getResults().setStatus(ok ? rpc::WorkerProcess::StartStatus::OK : rpc::WorkerProcess::StartStatus::FAILED);
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> getEntrypoint(GetEntrypointContext context) override {
+    KJ_REQUIRE(phase_ == Phase::STARTED, "getEntrypoint() comes after start()");
+    auto params = context.getParams();
+    std::shared_ptr<const ValueGraph> props;
+    kj::Maybe<kj::String> problem;
+    if (params.hasProps()) {
+      auto graph = std::make_shared<ValueGraph>();
+      problem = tryDecode(params.getProps(), *graph);
+      props = kj::mv(graph);
+    }
+    context.getResults().setEntrypoint(kj::heap<TargetImpl>(calls_, params.getName(), kj::mv(props), kj::mv(problem)));
+    return kj::READY_NOW;
+  }
+
+ private:
+  enum class Phase { NEW, WARM, STARTED };
+
+  static ModuleSource toModule(rpc::Module::Reader module) {
+    using Kind = ModuleSource::Kind;
+    auto name = toString(module.getName());
+    switch (module.which()) {
+      case rpc::Module::JS: return {Kind::JS, name, toString(module.getJs())};
+      case rpc::Module::CJS: return {Kind::CJS, name, toString(module.getCjs())};
+      case rpc::Module::TEXT: return {Kind::TEXT, name, toString(module.getText())};
+      case rpc::Module::DATA: return {Kind::DATA, name, toString(module.getData())};
+      case rpc::Module::JSON: return {Kind::JSON, name, toString(module.getJson())};
+      case rpc::Module::WASM: return {Kind::WASM, name, toString(module.getWasm())};
+    }
+    KJ_FAIL_REQUIRE("a module of an unknown kind", name.c_str());
+  }
+
+  // The pages of a call's way in and out.
+  static void warmCodec() {
+    ValueGraph graph;
+    graph.nodes.resize(2);
+    graph.nodes[0].kind = ValueNode::Kind::ARRAY;
+    graph.nodes[0].length = 1;
+    graph.nodes[0].items = {1};
+    graph.nodes[1].kind = ValueNode::Kind::TEXT;
+    graph.nodes[1].bytes = "warm";
+    capnp::MallocMessageBuilder message;
+    auto call = message.initRoot<rpc::Call>();
+    call.initPath(1).set(0, "warm");
+    encodeValue(graph, call.getOperation().initInvoke());
+    decodeValue(call.asReader().getOperation().getInvoke());
+  }
+
+  ScriptHost& host_;
+  CallServer& calls_;
+  const std::function<void()>& seal_;
+  Phase phase_ = Phase::NEW;
+};
+
+class Loop final: public LoopClient {
+ public:
+  explicit Loop(ScriptHost& host): host_(host) {}
+  void attach(CallServer& calls) { calls_ = &calls; }   // a TaskSet can only be made on a loop that exists
+
+  bool drained() override { return calls_ != nullptr && calls_->letNextRun(); }
+  bool pending() override { return calls_ != nullptr && !calls_->idle(); }
+  bool quiet() override {
+    if (!host_.idle()) return false;
+    calls_->deliver();
+    return true;
+  }
+  double msUntilWake() override { return host_.msUntilTimer(); }
+  void wake() override {
+    host_.checkTermination();
+    if (host_.msUntilTimer() == 0) host_.runTimers();
+    if (calls_ != nullptr) calls_->deliver();
+  }
+
+ private:
+  ScriptHost& host_;
+  CallServer* calls_ = nullptr;
+};
+
+MessageStreamOptions streamOptions() {
+  MessageStreamOptions options;
+  options.systemCalls = MessageStreamOptions::SystemCalls::READ_WRITE;
+  options.messageBytesMax = wire::CLIENT_MESSAGE_BYTES_MAX;
+  options.reader.traversalLimitInWords = 2 * wire::CLIENT_MESSAGE_BYTES_MAX / sizeof(capnp::word);
+  return options;
+}
+
+}  // namespace
+
+void serveWorker(int socket, ScriptHost& host, const std::function<void()>& seal) {
+  Loop loop(host);
+  PollPort port(socket, loop);
+  kj::EventLoop eventLoop(port);
+  kj::WaitScope waitScope(eventLoop);
+  CallServer calls(host);
+  loop.attach(calls);
+  BufferedMessageStream stream(socket, port, streamOptions());
+  capnp::TwoPartyVatNetwork network(stream, capnp::rpc::twoparty::Side::SERVER, streamOptions().reader);
+  auto rpcSystem = capnp::makeRpcServer(network, kj::heap<WorkerProcessImpl>(host, calls, seal));
+  network.onDisconnect().wait(waitScope);
+}
+
+}  // namespace glovebox

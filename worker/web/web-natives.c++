@@ -1,0 +1,21 @@
+// The list of the native functions of worker/web, for worker/engine/native.h.
+
+#include "worker/engine/native.h"
+
+#include "worker/web/encoding.h"
+#include "worker/web/hooks.h"
+#include "worker/web/url.h"
+#include "worker/web/values.h"
+
+namespace glovebox {
+
+std::span<const NativeFunction> webNatives() {
+  static const std::vector<NativeFunction> all = [] {
+    std::vector<NativeFunction> list;
+    for (auto part : {hookNatives(), urlNatives(), encodingNatives(), valueNatives()}) list.insert(list.end(), part.begin(), part.end());
+    return list;
+  }();
+  return all;
+}
+
+}  // namespace glovebox

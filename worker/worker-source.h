@@ -1,0 +1,27 @@
+#pragma once
+// What a worker is told to run, as plain C++: between the server, which speaks RPC, and the script host, which speaks V8.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ipc/value-graph.h"
+
+namespace glovebox {
+
+struct ModuleSource {
+  enum class Kind : uint8_t { JS, CJS, TEXT, DATA, JSON, WASM };
+  Kind kind = Kind::JS;
+  std::string name;
+  std::string body;   // UTF-8, or bytes for DATA and WASM
+};
+
+struct WorkerSource {
+  std::string mainModule;
+  std::vector<ModuleSource> modules;
+  ValueGraph env;             // empty: {}
+  std::string problem;        // not empty: something of this was malformed, and the start fails with this text
+  uint32_t memoryMb = 0;      // 0: no limit of our own
+};
+
+}  // namespace glovebox
