@@ -1,0 +1,5 @@
+      export default {
+        async myAgent(input, env, ctx) {
+          return { doubled: input.value * 2, ts: Date.now() };
+        }
+      }

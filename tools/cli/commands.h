@@ -1,0 +1,55 @@
+#pragma once
+// The commands of `glovebox`: one function each, in the file of its name, with what main() parsed for it. They return
+// the exit code or throw Failure.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "policy/profile.h"
+#include "supervisor/supervisor.h"
+
+namespace glovebox::cli {
+
+struct RunOptions {
+  std::string file;                    // "-": standard input
+  std::string call;                    // empty: the only method there is; dots separate a path
+  std::vector<std::string> arguments;  // JSON
+  std::string env;                     // JSON object; empty: {}
+  std::vector<std::string> modules;    // NAME=FILE or NAME=TYPE:FILE
+  std::string entrypoint;              // empty: the default export
+  std::string compatibilityDate;
+  uint32_t cpuMs = 0;                  // 0: the supervisor's
+  uint32_t wallMs = 0;
+  uint32_t memoryMb = 0;
+  std::string socket;                  // empty: a supervisor in this process
+  SupervisorOptions supervisor;        // for that one
+};
+int run(const RunOptions& options);
+
+struct ServeOptions {
+  std::string socket;
+  SupervisorOptions supervisor;
+};
+int serve(const ServeOptions& options);
+
+struct StatusOptions {
+  std::string socket;
+  bool json = false;
+};
+int status(const StatusOptions& options);
+
+struct PolicyOptions {
+  policy::Profile profile = policy::Profile::DEFAULT;
+  bool json = false;
+  bool bpf = false;   // only the compiled filter
+};
+int policy(const PolicyOptions& options);
+
+struct AuditOptions {
+  policy::Profile profile = policy::Profile::DEFAULT;
+  bool json = false;
+};
+int audit(const AuditOptions& options);
+
+}  // namespace glovebox::cli

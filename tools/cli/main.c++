@@ -1,0 +1,170 @@
+// The `glovebox` command: parses, and hands over to the command's own file (tools/cli/commands.h).
+
+#include <CLI/CLI.hpp>
+#include <kj/exception.h>
+#include <signal.h>
+
+#include <charconv>
+#include <cstdint>
+#include <cstdio>
+
+#include "tools/cli/commands.h"
+#include "tools/cli/failure.h"
+#include "tools/cli/terminal.h"
+
+namespace glovebox::cli {
+namespace {
+
+// The newest behaviour of Cloudflare's runtime that workers here follow.
+constexpr const char* DEFAULT_COMPATIBILITY_DATE = "2026-11-17";
+
+std::string layerNames() {
+  std::string names;
+  for (auto& layer: policy::LAYERS) names += (names.empty() ? "" : ", ") + std::string(layer.name);
+  return names;
+}
+
+// A limit in its own words: CLI11's would print the whole range of a double.
+const CLI::Validator WHOLE_NUMBER(
+    [](std::string& text) {
+      uint32_t value = 0;
+      auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+      bool good = error == std::errc() && end == text.data() + text.size() && value > 0;
+      return good ? std::string() : "got '" + text + "', expected a whole number from 1 to " + std::to_string(UINT32_MAX);
+    },
+    "");
+
+void addProfile(CLI::App& app, policy::Profile& profile) {
+  app.add_option_function<std::string>("--profile", [&profile](const std::string& name) {
+    auto parsed = policy::tryParseProfile(name);
+    if (!parsed) throw CLI::ValidationError("--profile", "got '" + name + "', expected default, no-wasm or jitless");
+    profile = *parsed;
+  }, "default (JIT and WebAssembly), no-wasm, or jitless")->type_name("PROFILE");
+}
+
+void addAllowMissing(CLI::App& app, policy::LayerSet& layers) {
+  app.add_option_function<std::vector<std::string>>("--allow-missing", [&layers](const std::vector<std::string>& names) {
+    for (auto& name: names) {
+      auto layer = policy::tryParseLayer(name);
+      if (!layer) throw CLI::ValidationError("--allow-missing", "there is no layer '" + name + "'; there are: " + layerNames());
+      layers.add(*layer);
+    }
+  }, "go on if this machine lacks a layer of the jail; `glovebox policy` lists them")->type_name("LAYER")->delimiter(',');
+}
+
+void addRun(CLI::App& app, RunOptions& options) {
+  app.add_option("FILE", options.file, "JavaScript module to load, - for standard input")->required();
+  app.add_option("--call", options.call, "method to call; may be left out if there is only one. a.b.c is a path")->type_name("NAME");
+  app.add_option("--arg", options.arguments, "one argument as JSON; may be given several times. Without any, the call gets one: undefined")->type_name("JSON")->allow_extra_args(false);
+  app.add_option("--env", options.env, "the worker's env, a JSON object")->type_name("JSON");
+  app.add_option("--module", options.modules, "one more module: NAME=FILE, or NAME=TYPE:FILE with TYPE js, cjs, text, data, json or wasm")
+      ->type_name("NAME=FILE")->allow_extra_args(false);
+  app.add_option("--entrypoint", options.entrypoint, "named export to call on, instead of the default export")->type_name("NAME");
+  app.add_option("--compat-date", options.compatibilityDate, "compatibility date")->type_name("DATE")->capture_default_str();
+  app.add_option("--cpu-ms", options.cpuMs, "CPU time the call may take, in milliseconds")->check(WHOLE_NUMBER);
+  app.add_option("--wall-ms", options.wallMs, "time the call may take, in milliseconds")->check(WHOLE_NUMBER);
+  app.add_option("--memory-mb", options.memoryMb, "memory of the worker, in MiB")->check(WHOLE_NUMBER);
+  app.add_option("--socket", options.socket, "use the daemon on this socket (glovebox serve) instead of a supervisor of our own")->type_name("PATH");
+  addProfile(app, options.supervisor.profile);
+  addAllowMissing(app, options.supervisor.allowMissing);
+  app.footer(std::string("The result goes to standard output as JSON, console output and errors to standard error.\n"
+             "A method that returns undefined gives null. A method of a plain object takes exactly one argument, and then gets\n"
+             "env and ctx; one of a class that extends WorkerEntrypoint takes any number.\n\n"
+             "  glovebox run agent.js --call myAgent --arg '{\"value\":21}'\n"
+             "  echo 'export default { twice: (n) => n * 2 }' | glovebox run - --arg 21\n\n") + EXIT_CODES_HELP);
+}
+
+void addServe(CLI::App& app, ServeOptions& options) {
+  app.add_option("--socket", options.socket, "Unix socket to listen on; its mode is 0600")->required()->type_name("PATH");
+  app.add_option("--pool", options.supervisor.poolSize, "warm workers kept ready; unless given, suited to the machine")->check(WHOLE_NUMBER);
+  app.add_option("--cpu-ms", options.supervisor.cpuMsMax, "the most CPU time a call may ask for, and the default")->check(WHOLE_NUMBER)->capture_default_str();
+  app.add_option("--wall-ms", options.supervisor.wallMsMax, "the most time a call may ask for, and the default")->check(WHOLE_NUMBER)->capture_default_str();
+  app.add_option("--memory-mb", options.supervisor.memoryMbMax, "the most memory a worker may ask for, and the default")->check(WHOLE_NUMBER)->capture_default_str();
+  app.add_option("--workers", options.supervisor.workersMax, "the most workers alive at once")->check(WHOLE_NUMBER)->capture_default_str();
+  addProfile(app, options.supervisor.profile);
+  addAllowMissing(app, options.supervisor.allowMissing);
+  app.footer("Prints one line when it is ready, and serves until SIGINT or SIGTERM. Whoever may open the socket may run code.");
+}
+
+int parseAndRun(int argc, char** argv) {
+  CLI::App app("Runs JavaScript nobody has reviewed, each piece in a jailed process of its own.", "glovebox");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", GLOVEBOX_VERSION);
+
+  RunOptions runOptions;
+  runOptions.compatibilityDate = DEFAULT_COMPATIBILITY_DATE;
+  runOptions.supervisor.poolSize = 1;   // one call: no worker is started that nobody will use
+  auto& runCommand = *app.add_subcommand("run", "Load a module in a fresh worker, call a method, print the result");
+  addRun(runCommand, runOptions);
+
+  ServeOptions serveOptions;
+  auto& serveCommand = *app.add_subcommand("serve", "Be a daemon that runs workers for clients on a Unix socket");
+  addServe(serveCommand, serveOptions);
+
+  StatusOptions statusOptions;
+  auto& statusCommand = *app.add_subcommand("status", "Layers in force, pool, live workers and endings of a daemon");
+  statusCommand.add_option("--socket", statusOptions.socket, "the daemon's socket")->required()->type_name("PATH");
+  statusCommand.add_flag("--json", statusOptions.json, "as JSON, for machines");
+
+  PolicyOptions policyOptions;
+  auto& policyCommand = *app.add_subcommand("policy", "What a worker may do: every rule with its reason, layers, limits, the filter");
+  addProfile(policyCommand, policyOptions.profile);
+  policyCommand.add_flag("--json", policyOptions.json, "as JSON, with the filter's instructions");
+  policyCommand.add_flag("--bpf", policyOptions.bpf, "only the compiled filter");
+
+  AuditOptions auditOptions;
+  auto& auditCommand = *app.add_subcommand("audit", "Try to get out of a worker's jail, and say which layer stopped each attempt");
+  addProfile(auditCommand, auditOptions.profile);
+  auditCommand.add_flag("--json", auditOptions.json, "as JSON: an array of attempts");
+  auditCommand.footer("Makes every attempt in the jail of a real worker, as native code in a broken worker would; once more there without\n"
+                      "seccomp, to show what the other layers stop; and outside, where that is harmless, to show that it can succeed.\n"
+                      "Exit codes: 0 none succeeded (what the policy grants on purpose is listed with its reason); 1 one did;\n"
+                      "77 this machine lacks a layer of the jail.");
+
+  app.footer("Each command has its own --help. First thing to try:\n"
+             "  glovebox run examples/agent.js --call myAgent --arg '{\"value\":21}'");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? EXIT_CODE_OK : EXIT_CODE_USAGE;   // it prints help, or what is wrong
+  }
+
+  if (runCommand.parsed()) {
+    bool ownSupervisor = runOptions.socket.empty();
+    if (!ownSupervisor && (runCommand.count("--profile") > 0 || runCommand.count("--allow-missing") > 0)) {
+      throw Failure(EXIT_CODE_USAGE, "--profile and --allow-missing are the daemon's with --socket; give them to glovebox serve");
+    }
+    // The one worker there is may have what was asked for; a daemon's policy is its own.
+    auto& limits = runOptions.supervisor;
+    if (runOptions.cpuMs > limits.cpuMsMax) limits.cpuMsMax = runOptions.cpuMs;
+    if (runOptions.wallMs > limits.wallMsMax) limits.wallMsMax = runOptions.wallMs;
+    if (runOptions.memoryMb > limits.memoryMbMax) limits.memoryMbMax = runOptions.memoryMb;
+    return run(runOptions);
+  }
+  if (serveCommand.parsed()) return serve(serveOptions);
+  if (statusCommand.parsed()) return status(statusOptions);
+  if (policyCommand.parsed()) return policy(policyOptions);
+  return audit(auditOptions);
+}
+
+}  // namespace
+}  // namespace glovebox::cli
+
+int main(int argc, char** argv) {
+  using namespace glovebox::cli;
+  // A closed pipe is an error of one write, not the end of a supervisor.
+  signal(SIGPIPE, SIG_IGN);
+  try {
+    return parseAndRun(argc, argv);
+  } catch (const Failure& failure) {
+    fprintf(stderr, "glovebox: %s\n", forStandardError(failure.what()).c_str());
+    return failure.code();
+  } catch (const kj::Exception& exception) {
+    fprintf(stderr, "glovebox: internal error: %s\nThis is a mistake of Glovebox's own; please report it with what you did.\n",
+            forStandardError(kj::str(exception).cStr()).c_str());
+    return EXIT_CODE_INTERNAL;
+  } catch (const std::exception& exception) {
+    fprintf(stderr, "glovebox: internal error: %s\n", forStandardError(exception.what()).c_str());
+    return EXIT_CODE_INTERNAL;
+  }
+}

@@ -1,0 +1,200 @@
+// glovebox run: one file, one call, one answer.
+
+#include <kj/debug.h>
+
+#include <cstdio>
+
+#include "ipc/return-reader.h"
+#include "ipc/value-codec.h"
+#include "ipc/value-json.h"
+#include "ipc/wire-limits.h"
+#include "tools/cli/commands.h"
+#include "tools/cli/failure.h"
+#include "tools/cli/method-lister.h"
+#include "tools/cli/modules.h"
+#include "tools/cli/session.h"
+#include "tools/cli/terminal.h"
+#include "tools/cli/thrown.h"
+
+namespace glovebox::cli {
+namespace {
+
+ValueGraph parseOption(const std::string& json, const std::string& where, const std::string& example) {
+  try {
+    return parseJson(json);
+  } catch (const kj::Exception& exception) {
+    throw Failure(EXIT_CODE_USAGE, where + " is not JSON: " + exception.getDescription().cStr() +
+                  "\nGot: " + json.substr(0, 200) + "\nFor example: " + example);
+  }
+}
+
+constexpr const char* ARGUMENT_EXAMPLE = "--arg '{\"value\":21}' or, a string with its quotes, --arg '\"text\"'";
+
+// Without any there is still one, undefined: a plain handler object's methods take exactly one.
+ValueGraph noArguments() {
+  ValueGraph graph;
+  graph.nodes.resize(2);
+  graph.nodes[0].kind = ValueNode::Kind::ARRAY;
+  graph.nodes[0].length = 1;
+  graph.nodes[0].items = {1};
+  return graph;
+}
+
+// The JSON array of all arguments. Each is checked alone first, so that the error names the one that is wrong.
+ValueGraph parseArguments(const std::vector<std::string>& arguments) {
+  if (arguments.empty()) return noArguments();
+  std::string all = "[";
+  for (size_t i = 0; i < arguments.size(); i++) {
+    parseOption(arguments[i], "--arg number " + std::to_string(i + 1), ARGUMENT_EXAMPLE);
+    if (i > 0) all += ',';
+    all += arguments[i];
+  }
+  return parseOption(all + "]", "the arguments together", ARGUMENT_EXAMPLE);
+}
+
+std::vector<std::string> parsePath(const std::string& call) {
+  std::vector<std::string> path;
+  for (size_t begin = 0; begin <= call.size();) {
+    size_t end = std::min(call.find('.', begin), call.size());
+    path.push_back(call.substr(begin, end - begin));
+    if (path.back().empty()) throw Failure(EXIT_CODE_USAGE, "--call expects a method's name, or a path such as tools.search; got '" + call + "'");
+    begin = end + 1;
+  }
+  if (path.size() > wire::PATH_DEPTH_MAX) {
+    throw Failure(EXIT_CODE_USAGE, "--call: a path may have " + std::to_string(wire::PATH_DEPTH_MAX) + " names; got " + std::to_string(path.size()));
+  }
+  return path;
+}
+
+class StandardErrorConsole final: public rpc::Console::Server {
+ public:
+  kj::Promise<void> write(WriteContext context) override {
+    for (auto message: context.getParams().getMessages()) {
+      auto text = message.getText();
+      auto line = forStandardError(std::string_view(text.begin(), text.size())) + "\n";
+      fwrite(line.data(), 1, line.size(), stderr);
+    }
+    return kj::READY_NOW;
+  }
+};
+
+rpc::Worker::Client load(Session& session, const RunOptions& options, const std::vector<ModuleFile>& modules,
+                         const std::string& mainModule, const kj::Maybe<ValueGraph>& env) {
+  auto request = session.supervisor().loaderRequest().send().getLoader().loadRequest();
+  auto code = request.initCode();
+  code.setCompatibilityDate(options.compatibilityDate.c_str());
+  code.setMainModule(mainModule.c_str());
+  setModules(modules, code);
+  KJ_IF_MAYBE(graph, env) encodeValue(*graph, code.initEnv());
+  auto limits = code.initLimits();
+  limits.setCpuMs(options.cpuMs);
+  limits.setWallMs(options.wallMs);
+  limits.setMemoryMb(options.memoryMb);
+  request.setConsole(kj::heap<StandardErrorConsole>());
+  return request.send().getWorker();
+}
+
+CallOutcome call(Session& session, rpc::Worker::Client& worker, const std::string& entrypoint,
+                 const std::vector<std::string>& path, const ValueGraph& arguments) {
+  auto target = worker.getEntrypointRequest();
+  target.setName(entrypoint.c_str());
+  auto request = target.send().getEntrypoint().callRequest();
+  auto names = request.initPath(static_cast<unsigned>(path.size()));
+  for (unsigned i = 0; i < path.size(); i++) names.set(i, path[i].c_str());
+  encodeValue(arguments, request.getOperation().initInvoke());
+  return request.send().then([](auto&& response) { return readReturn(kj::mv(response)); }).wait(session.waitScope());
+}
+
+// The supervisor names limits as the API does.
+std::string optionFor(rpc::Ending::Code code) {
+  switch (code) {
+    case rpc::Ending::Code::EXCEEDED_CPU: return "\nHere limits.cpuMs is --cpu-ms N.";
+    case rpc::Ending::Code::EXCEEDED_WALL_TIME: return "\nHere limits.wallMs is --wall-ms N.";
+    case rpc::Ending::Code::EXCEEDED_MEMORY: return "\nHere limits.memoryMb is --memory-mb N.";
+    default: return "";
+  }
+}
+
+// Writes what is not a value, and tells the exit code; null if it is a value.
+kj::Maybe<int> reportFailure(const CallOutcome& outcome) {
+  if (outcome.is<CallThrown>()) {
+    fprintf(stderr, "%s\n", forStandardError(describeThrown(outcome.get<CallThrown>().graph)).c_str());
+    return static_cast<int>(EXIT_CODE_CODE_ERROR);
+  }
+  if (outcome.is<CallEnded>()) {
+    auto& ended = outcome.get<CallEnded>();
+    fprintf(stderr, "glovebox run: %s (%s)%s\n", forStandardError(ended.message.cStr()).c_str(), ended.name.cStr(), optionFor(ended.code).c_str());
+    return static_cast<int>(exitCodeOf(ended.code));
+  }
+  return nullptr;
+}
+
+// JSON has no word for undefined, which is what a method without a result returns; null it is then.
+std::string resultAsJson(const ValueGraph& graph) {
+  if (graph.nodes[0].kind == ValueNode::Kind::UNDEFINED) return "null";
+  try {
+    return stringifyJson(graph);
+  } catch (const kj::Exception& exception) {
+    throw Failure(EXIT_CODE_CODE_ERROR, std::string("the method returned something that JSON cannot say: ") +
+                  exception.getDescription().cStr() + "\nReturn plain data; a BigInt, for example, as a string.");
+  }
+}
+
+int loadAndCall(Session& session, const RunOptions& options, std::vector<ModuleFile> modules, const kj::Maybe<ValueGraph>& env,
+                std::vector<std::string> path, const ValueGraph& arguments) {
+  auto mainModule = modules[0].name;
+  if (path.empty()) {
+    modules.push_back(methodLister(mainModule));
+    mainModule = modules.back().name;
+  }
+  auto worker = load(session, options, modules, mainModule, env);
+  if (path.empty()) {
+    std::string asked = "[";
+    asked += quoteJson(options.entrypoint.empty() ? "default" : options.entrypoint);
+    asked += "]";
+    auto request = parseJson(asked);
+    auto listed = call(session, worker, METHOD_LISTER_ENTRYPOINT, {"methods"}, request);
+    KJ_IF_MAYBE(code, reportFailure(listed)) return *code;
+    path = {chooseMethod(stringifyJson(listed.get<CallValue>().graph), modules[0].name, options.entrypoint)};
+  }
+  auto outcome = call(session, worker, options.entrypoint, path, arguments);
+  KJ_IF_MAYBE(code, reportFailure(outcome)) return *code;
+  writeOutput(resultAsJson(outcome.get<CallValue>().graph) + "\n");
+  return EXIT_CODE_OK;
+}
+
+}  // namespace
+
+int run(const RunOptions& options) {
+  // All that can be wrong on this side is found before a process is started.
+  std::vector<ModuleFile> modules{readMainModule(options.file)};
+  for (auto& module: options.modules) modules.push_back(readModule(module));
+  checkModules(modules);
+  std::vector<std::string> path;
+  if (!options.call.empty()) path = parsePath(options.call);
+  auto arguments = parseArguments(options.arguments);
+  kj::Maybe<ValueGraph> env;
+  if (!options.env.empty()) {
+    auto graph = parseOption(options.env, "--env", "--env '{\"KEY\":\"value\"}'");
+    if (graph.nodes[0].kind != ValueNode::Kind::OBJECT) {
+      throw Failure(EXIT_CODE_USAGE, "--env expects a JSON object, such as '{\"KEY\":\"value\"}'; got: " + options.env.substr(0, 200));
+    }
+    env = kj::mv(graph);
+  }
+
+  kj::Own<Session> session =
+      options.socket.empty() ? kj::heap<Session>(options.supervisor) : kj::heap<Session>(options.socket);
+  KJ_DEFER(session->close());   // no worker is left behind, however this ends
+  try {
+    return loadAndCall(*session, options, kj::mv(modules), env, kj::mv(path), arguments);
+  } catch (const kj::Exception& exception) {
+    std::string words = exception.getDescription().cStr();
+    if (exception.getType() == kj::Exception::Type::DISCONNECTED) {
+      throw Failure(EXIT_CODE_UNAVAILABLE, "the line to the supervisor was lost during the call: " + words);
+    }
+    if (exception.getType() == kj::Exception::Type::OVERLOADED) throw Failure(EXIT_CODE_UNAVAILABLE, "the supervisor is full: " + words);
+    throw Failure(EXIT_CODE_PROTOCOL, "the call gave no usable answer: " + words);
+  }
+}
+
+}  // namespace glovebox::cli

@@ -1,0 +1,106 @@
+// glovebox serve: a supervisor behind a Unix socket, until SIGINT or SIGTERM.
+
+#include <kj/debug.h>
+#include <signal.h>
+
+#include <cstdio>
+
+#include "ipc/connection.h"
+#include "ipc/listener.h"
+#include "tools/cli/commands.h"
+#include "tools/cli/failure.h"
+#include "tools/cli/session.h"
+#include "tools/cli/terminal.h"
+
+namespace glovebox::cli {
+namespace {
+
+// After accept() failed for want of descriptors: the connection waits in the kernel meanwhile.
+constexpr auto ACCEPT_RETRY = 100 * kj::MILLISECONDS;
+
+// Resolves at the first of the signals. By libuv, so KJ's own signal handling stays unused.
+class StopSignals {
+ public:
+  explicit StopSignals(uv_loop_t* loop): paf_(kj::newPromiseAndFulfiller<int>()) {
+    constexpr int SIGNALS[] = {SIGINT, SIGTERM};
+    for (size_t i = 0; i < 2; i++) {
+      KJ_ASSERT(uv_signal_init(loop, &handles_[i]) == 0);
+      handles_[i].data = this;
+      KJ_ASSERT(uv_signal_start(&handles_[i], [](uv_signal_t* handle, int number) {
+        static_cast<StopSignals*>(handle->data)->paf_.fulfiller->fulfill(kj::cp(number));
+      }, SIGNALS[i]) == 0);
+    }
+  }
+  // The handles are libuv's until the loop's next turn.
+  ~StopSignals() noexcept(false) {
+    int open = 2;
+    for (auto& handle: handles_) {
+      handle.data = &open;
+      uv_close(reinterpret_cast<uv_handle_t*>(&handle), [](uv_handle_t* closed) { --*static_cast<int*>(closed->data); });
+    }
+    while (open > 0) uv_run(handles_[0].loop, UV_RUN_NOWAIT);
+  }
+  KJ_DISALLOW_COPY(StopSignals);
+
+  kj::Promise<int> take() { return kj::mv(paf_.promise); }
+
+ private:
+  uv_signal_t handles_[2];
+  kj::PromiseFulfillerPair<int> paf_;
+};
+
+class Door final: public kj::TaskSet::ErrorHandler {
+ public:
+  Door(Session& session, kj::StringPtr path): session_(session), listener_(session.port(), path), clients_(*this) {}
+
+  kj::Promise<void> run() {
+    return listener_.accept().then(
+        [this](kj::AutoCloseFd fd) {
+          auto waiter = kj::heap<UvFdObserver>(session_.port(), fd.get());
+          auto connection = kj::heap<RpcConnection>(RpcConnection::End::SUPERVISOR_OF_CLIENT, kj::mv(fd), kj::mv(waiter),
+                                                    capnp::Capability::Client(session_.supervisor()));
+          // When the line drops, so does everything that was loaded over it.
+          auto ended = connection->onDisconnect();
+          clients_.add(ended.attach(kj::mv(connection)));
+          return run();
+        },
+        [this](kj::Exception&& exception) {
+          fprintf(stderr, "glovebox serve: %s\n", exception.getDescription().cStr());
+          return session_.port().getTimer().afterDelay(ACCEPT_RETRY).then([this]() { return run(); });
+        });
+  }
+
+  void taskFailed(kj::Exception&& exception) override {
+    if (exception.getType() == kj::Exception::Type::DISCONNECTED) return;
+    fprintf(stderr, "glovebox serve: a client's connection ended: %s\n", forStandardError(exception.getDescription().cStr()).c_str());
+  }
+
+ private:
+  Session& session_;
+  UnixListener listener_;
+  kj::TaskSet clients_;
+};
+
+}  // namespace
+
+int serve(const ServeOptions& options) {
+  Session session(options.supervisor);
+  {
+    StopSignals signals(session.port().uvLoop());
+    kj::Own<Door> door;
+    auto refused = kj::runCatchingExceptions([&]() { door = kj::heap<Door>(session, options.socket.c_str()); });
+    KJ_IF_MAYBE(exception, refused) {
+      session.close();
+      throw Failure(EXIT_CODE_UNAVAILABLE, "cannot listen on '" + options.socket + "': " + exception->getDescription().cStr());
+    }
+    auto profile = policy::profileName(options.supervisor.profile);
+    writeOutput("Listening on " + options.socket + " (profile " + std::string(profile) + ")\n");
+    auto stopped = signals.take();
+    auto listening = door->run().then([]() -> int { KJ_FAIL_ASSERT("the door closed by itself"); });
+    stopped.exclusiveJoin(kj::mv(listening)).wait(session.waitScope());
+  }
+  session.close();
+  return EXIT_CODE_OK;
+}
+
+}  // namespace glovebox::cli

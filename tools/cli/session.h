@@ -1,0 +1,39 @@
+#pragma once
+// A supervisor to talk to: in this process, or a daemon's behind a socket. The same capabilities either way.
+//
+// Owns the event loop of the command. Its user drops all capabilities before close().
+
+#include <kj/async.h>
+
+#include <string>
+
+#include "ipc/connection.h"
+#include "ipc/control.capnp.h"
+#include "ipc/uv-event-port.h"
+#include "supervisor/supervisor.h"
+
+namespace glovebox::cli {
+
+class Session {
+ public:
+  // Throw Failure: EXIT_CODE_MISSING_LAYER if this machine cannot build the jail, EXIT_CODE_UNAVAILABLE otherwise.
+  explicit Session(SupervisorOptions options);
+  explicit Session(const std::string& socket);
+  ~Session() noexcept(false) = default;
+  KJ_DISALLOW_COPY(Session);
+
+  rpc::Supervisor::Client supervisor();
+  kj::WaitScope& waitScope() { return port_.waitScope(); }
+  UvEventPort& port() { return port_; }
+
+  // An embedded supervisor's workers are gone when it returns.
+  void close();
+
+ private:
+  UvLoop loop_;
+  UvEventPort port_;
+  kj::Own<Supervisor> embedded_;
+  kj::Own<RpcConnection> connection_;
+};
+
+}  // namespace glovebox::cli
