@@ -1,0 +1,313 @@
+// The command from end to end: exit codes, words and streams, with the real jail behind it.
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidjson/document.h>
+
+#include "supervisor/supervisor.h"
+#include "tests/command.h"
+#include "tools/cli/exit-codes.h"
+#include "tools/daemon-process.h"
+
+namespace glovebox::test {
+namespace {
+
+using namespace cli;
+using testing::HasSubstr;
+using Words = std::vector<std::string>;
+
+class Folder {
+ public:
+  Folder() {
+    char path[] = "/tmp/glovebox-command-XXXXXX";
+    if (mkdtemp(path) == nullptr) throw std::runtime_error("cannot make a folder in /tmp");
+    path_ = path;
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+
+  std::string path(const std::string& name) const { return path_ / name; }
+  std::string file(const std::string& name, const std::string& content) const {
+    std::ofstream(path(name), std::ios::binary) << content;
+    return path(name);
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// The module text stands on standard input.
+CommandEnd runModule(const std::string& text, Words options = {}) {
+  Words words{"run", "-"};
+  words.insert(words.end(), options.begin(), options.end());
+  return runGlovebox(words, text);
+}
+
+void expectResult(const CommandEnd& end, const std::string& json) {
+  EXPECT_EQ(end.code, EXIT_CODE_OK) << describe(end);
+  EXPECT_EQ(end.output, json + "\n") << describe(end);
+  EXPECT_FALSE(end.leftProcesses);
+}
+
+void expectFailure(const CommandEnd& end, ExitCode code, const std::string& words) {
+  EXPECT_EQ(end.code, code) << describe(end);
+  EXPECT_EQ(end.output, "") << "only a result belongs on standard output";
+  EXPECT_THAT(end.errors, HasSubstr(words));
+  EXPECT_EQ(end.errors.find("stack:"), std::string::npos) << "a trace of Glovebox's own: " << end.errors;
+  EXPECT_FALSE(end.leftProcesses);
+}
+
+rapidjson::Document parse(const std::string& json) {
+  rapidjson::Document document;
+  document.Parse(json.c_str());
+  EXPECT_FALSE(document.HasParseError()) << json;
+  return document;
+}
+
+// -- What the code does -------------------------------------------------------------------------------------------------
+
+TEST(Run, PrintsTheResultAsJsonAndNothingElse) {
+  auto end = runModule("export default { async myAgent(input) { return { doubled: input.value * 2 }; } }", {"--call", "myAgent", "--arg", R"({"value":21})"});
+  expectResult(end, R"({"doubled":42})");
+  EXPECT_EQ(end.errors, "");
+}
+
+TEST(Run, ConsoleGoesToStandardError) {
+  auto end = runModule("export default { f() { console.log('hello', { a: 1 }); } }");
+  expectResult(end, "null");
+  EXPECT_EQ(end.errors, "hello { a: 1 }\n");
+}
+
+TEST(Run, ASyntaxErrorIsShownWithItsPlace) {
+  Folder folder;
+  expectFailure(runGlovebox({"run", folder.file("broken.js", "export default {\n  run() { return 1 +; }\n}")}), EXIT_CODE_CODE_ERROR,
+                "SyntaxError: Unexpected token ';'\n  at broken.js:2:");
+}
+
+TEST(Run, AnErrorIsShownWithItsStackAndCause) {
+  auto end = runModule("export default { run() { throw new TypeError('boom', { cause: new Error('why') }); } }");
+  expectFailure(end, EXIT_CODE_CODE_ERROR, "TypeError: boom\n    at Object.run (stdin.js:1:");
+  EXPECT_THAT(end.errors, HasSubstr("caused by: Error: why"));
+}
+
+TEST(Run, AMissingImportIsNamedWithItsImporter) {
+  auto end = runModule("import x from './nowhere.js'; export default { run() { return x; } }");
+  expectFailure(end, EXIT_CODE_CODE_ERROR, "No such module \"nowhere.js\".\n  imported from \"stdin.js\"");
+}
+
+TEST(Run, APromiseThatNothingCanSettleEndsTheCall) {
+  expectFailure(runModule("export default { run() { return new Promise(() => {}); } }"), EXIT_CODE_CODE_ERROR, "(hung)");
+}
+
+TEST(Run, AnUnknownMethodIsNamed) {
+  expectFailure(runModule("export default { run() {} }", {"--call", "walk"}), EXIT_CODE_CODE_ERROR, "does not implement the method \"walk\"");
+}
+
+TEST(Run, AResultThatCannotBeClonedIsADataCloneError) {
+  expectFailure(runModule("export default { run() { return () => 1; } }"), EXIT_CODE_CODE_ERROR, "DataCloneError: () => 1 could not be cloned.");
+}
+
+TEST(Run, AResultThatJsonCannotSayIsExplained) {
+  expectFailure(runModule("export default { run() { return 1n; } }"), EXIT_CODE_CODE_ERROR, "BigInt");
+}
+
+TEST(Run, AResultOfFortyMebibytesIsRefusedWithItsSize) {
+  expectFailure(runModule("export default { run() { return 'x'.repeat(40 << 20); } }"), EXIT_CODE_CODE_ERROR, "limited to 32MiB");
+}
+
+TEST(Run, AResultOfThirtyMebibytesArrivesWhole) {
+  auto end = runModule("export default { run() { return 'x'.repeat(30 << 20); } }");
+  EXPECT_EQ(end.code, EXIT_CODE_OK) << end.errors;
+  EXPECT_EQ(end.output.size(), (30u << 20) + 3);
+  EXPECT_FALSE(end.leftProcesses);
+}
+
+// -- Which method -------------------------------------------------------------------------------------------------------
+
+TEST(Run, WithoutCallSeveralMethodsAreListed) {
+  expectFailure(runModule("export default { a() {}, b() {} }"), EXIT_CODE_USAGE, "stdin.js's default export has several methods; name one with --call: a, b");
+}
+
+TEST(Run, WithoutADefaultExportTheOthersAreListed) {
+  expectFailure(runModule("export const other = {};"), EXIT_CODE_CODE_ERROR, "stdin.js has no default export; it exports: other");
+}
+
+TEST(Run, AClassTakesAnyNumberOfArgumentsAndAPathLeadsInside) {
+  std::string classes = "import { WorkerEntrypoint } from 'cloudflare:workers';"
+                        "export default class extends WorkerEntrypoint { add(a, b) { return a + b; } }"
+                        "export class Named extends WorkerEntrypoint { sub(a, b) { return a - b; } }";
+  expectResult(runModule(classes, {"--arg", "1", "--arg", "2"}), "3");
+  expectResult(runModule(classes, {"--entrypoint", "Named", "--arg", "1", "--arg", "2"}), "-1");
+  expectResult(runModule("export default { a: { b: (x) => x } }", {"--call", "a.b", "--arg", "[1]"}), "[1]");
+  expectFailure(runModule("export default {}", {"--call", "a..b"}), EXIT_CODE_USAGE, "got 'a..b'");
+}
+
+// -- Input --------------------------------------------------------------------------------------------------------------
+
+TEST(Run, AFileThatCannotBeReadIsNamedWithTheReason) {
+  Folder folder;
+  std::filesystem::create_symlink("loop.js", folder.path("loop.js"));
+  expectFailure(runGlovebox({"run", folder.path("none.js")}), EXIT_CODE_NO_INPUT, "none.js': No such file or directory");
+  expectFailure(runGlovebox({"run", folder.path("loop.js")}), EXIT_CODE_NO_INPUT, "loop.js': Too many levels of symbolic links");
+  expectFailure(runGlovebox({"run", folder.path("")}), EXIT_CODE_NO_INPUT, "Is a directory");
+}
+
+TEST(Run, JsonThatIsNoneIsRefusedBeforeAnythingRuns) {
+  expectFailure(runModule("", {"--arg", "1", "--arg", "{bad"}), EXIT_CODE_USAGE, "--arg number 2 is not JSON");
+  expectFailure(runModule("", {"--env", "{"}), EXIT_CODE_USAGE, "--env is not JSON");
+  expectFailure(runModule("", {"--env", "[1]"}), EXIT_CODE_USAGE, "--env expects a JSON object");
+}
+
+TEST(Run, EnvAndFurtherModulesArrive) {
+  Folder folder;
+  folder.file("part.js", "export const part = 7;");
+  expectResult(runModule("import { part } from './part.js'; import text from './note.txt';"
+                         "export default { run(x, env) { return [part, text, env]; } }",
+                         {"--module", "part.js=" + folder.path("part.js"), "--module", "note.txt=text:" + folder.file("note", "hi"), "--env", R"({"K":"v"})"}),
+               R"([7,"hi",{"K":"v"}])");
+  expectFailure(runModule("", {"--module", "odd=" + folder.path("part.js")}), EXIT_CODE_USAGE, "the type of module 'odd' cannot be told");
+}
+
+TEST(Run, WrongWordsAreUsageErrors) {
+  expectFailure(runGlovebox({"run"}), EXIT_CODE_USAGE, "FILE is required");
+  expectFailure(runGlovebox({}), EXIT_CODE_USAGE, "subcommand is required");
+  expectFailure(runModule("", {"--cpu-ms", "soon"}), EXIT_CODE_USAGE, "--cpu-ms: got 'soon', expected a whole number");
+  expectFailure(runModule("", {"--wall-ms", "0"}), EXIT_CODE_USAGE, "--wall-ms: got '0', expected a whole number");
+  expectFailure(runModule("", {"--profile", "fast"}), EXIT_CODE_USAGE, "got 'fast', expected default, no-wasm or jitless");
+  expectFailure(runModule("", {"--allow-missing", "roof"}), EXIT_CODE_USAGE, "there is no layer 'roof'; there are: user-namespace");
+}
+
+// -- Limits and profiles ------------------------------------------------------------------------------------------------
+
+TEST(Run, ALoopEndsAtItsCpuLimit) {
+  auto end = runModule("export default { run() { while (true); } }", {"--cpu-ms", "100"});
+  expectFailure(end, EXIT_CODE_LIMIT, "more than its limit of 100 ms of CPU time");
+  EXPECT_THAT(end.errors, HasSubstr("--cpu-ms"));
+  expectFailure(runModule("while (true);", {"--cpu-ms", "100"}), EXIT_CODE_LIMIT, "100 ms of CPU time while its modules were evaluated");
+}
+
+TEST(Run, WaitingEndsAtItsWallLimit) {
+  expectFailure(runModule("export default { run() { return new Promise((r) => setTimeout(r, 1e6)); } }", {"--wall-ms", "100"}), EXIT_CODE_LIMIT,
+                "longer than its limit of 100 ms");
+}
+
+TEST(Run, AHeapBombEndsAtItsMemoryLimit) {
+  Words limit{"--memory-mb", "32"};
+  expectFailure(runModule("export default { run() { const a = []; for (;;) a.push(new Array(1000).fill(a.length)); } }", limit), EXIT_CODE_LIMIT, "limit of 32 MiB of memory");
+  expectFailure(runModule("export default { run() { const a = []; for (;;) a.push(new Uint8Array(1 << 20).fill(1)); } }", limit), EXIT_CODE_LIMIT, "limit of 32 MiB of memory");
+}
+
+TEST(Run, ProfilesRunTheSameCodeAndOnlyTheDefaultHasWebAssembly) {
+  for (std::string profile: {"default", "no-wasm", "jitless"}) {
+    Words options{"--profile", profile, "--arg", "20"};
+    expectResult(runModule("const f = (n) => n < 2 ? n : f(n - 1) + f(n - 2); export default { f }", options), "6765");
+    options.back() = "null";
+    expectResult(runModule("export default { f: () => typeof WebAssembly }", options), profile == "default" ? R"("object")" : R"("undefined")");
+  }
+}
+
+TEST(Run, ASocketNobodyListensOnIsNamedWithTheFix) {
+  CommandEnd end = runModule("export default { f: () => 1 }", {"--socket", "/nonexistent/socket"});
+  expectFailure(end, EXIT_CODE_UNAVAILABLE, "no supervisor listens on /nonexistent/socket; start one with `glovebox serve");
+}
+
+// -- Daemon -------------------------------------------------------------------------------------------------------------
+
+TEST(Serve, AnswersRunAndStatusAndEndsCleanlyAtSigterm) {
+  becomeReaper();
+  auto program = std::string(findInstallation().glovebox.cStr());
+  DaemonProcess daemon(program, {"--pool", "1", "--cpu-ms", "5000"});
+  Words socket{"--socket", daemon.socketPath()};
+  auto run = [&](const std::string& text, Words options) {
+    options.insert(options.end(), socket.begin(), socket.end());
+    return runModule(text, options);
+  };
+  auto answered = run("export default { f: (x) => x }", {"--arg", "5"});
+  EXPECT_EQ(answered.output, "5\n") << describe(answered);
+  EXPECT_EQ(run("export default { f() { while (true); } }", {"--cpu-ms", "100"}).code, EXIT_CODE_LIMIT);
+  auto refused = run("", {"--profile", "jitless"});
+  EXPECT_EQ(refused.code, EXIT_CODE_USAGE) << describe(refused);
+
+  auto status = runGlovebox({"status", "--json", "--socket", daemon.socketPath()});
+  auto document = parse(status.output);
+  EXPECT_EQ(document["endings"]["exceededCpu"].GetUint64(), 1u);
+  EXPECT_EQ(document["loads"].GetUint64(), 2u);
+  EXPECT_EQ(document["limits"]["cpuMs"].GetUint64(), 5000u);
+  for (auto& layer: document["layers"].GetArray()) {
+    EXPECT_TRUE(layer["inForce"].GetBool() || !layer["required"].GetBool()) << layer["name"].GetString();
+  }
+  auto text = runGlovebox({"status", "--socket", daemon.socketPath()});
+  EXPECT_EQ(text.code, EXIT_CODE_OK);
+  EXPECT_THAT(text.output, HasSubstr("exceededCpu         1\n"));
+
+  EXPECT_TRUE(std::filesystem::exists(daemon.socketPath()));
+  auto taken = runGlovebox({"serve", "--socket", daemon.socketPath()});
+  EXPECT_EQ(taken.code, EXIT_CODE_UNAVAILABLE) << describe(taken);
+  EXPECT_THAT(taken.errors, HasSubstr("cannot listen on"));
+
+  EXPECT_EQ(daemon.end(SIGTERM), 0) << "an exit status of 0 was expected";
+  EXPECT_FALSE(std::filesystem::exists(daemon.socketPath()));
+  EXPECT_FALSE(hasDescendants());
+  EXPECT_EQ(runGlovebox({"status", "--socket", daemon.socketPath()}).code, EXIT_CODE_UNAVAILABLE);
+}
+
+TEST(Serve, LeavesNobodyWhenItIsKilled) {
+  becomeReaper();
+  DaemonProcess daemon(findInstallation().glovebox.cStr(), {"--pool", "2"});
+  daemon.end(SIGKILL);
+  awaitNoDescendants();  // or the test runs into its timeout
+  EXPECT_FALSE(hasDescendants());
+}
+
+// -- Policy and audit ---------------------------------------------------------------------------------------------------
+
+TEST(Policy, IsPrintedForPeopleAndForMachines) {
+  auto text = runGlovebox({"policy"});
+  EXPECT_EQ(text.code, EXIT_CODE_OK);
+  EXPECT_THAT(text.output, HasSubstr("Compiled filter ("));
+  for (std::string profile: {"default", "no-wasm", "jitless"}) {
+    auto json = runGlovebox({"policy", "--json", "--profile", profile});
+    auto document = parse(json.output);
+    EXPECT_EQ(document["profile"].GetString(), profile);
+    EXPECT_GT(document["rules"].Size(), 10u);
+    EXPECT_GT(document["filter"].Size(), 20u);
+    for (auto& rule: document["rules"].GetArray()) EXPECT_GT(rule["reason"].GetStringLength(), 10u);
+  }
+}
+
+TEST(Audit, NoAttemptSucceedsAndWhatIsGrantedIsExplained) {
+  for (std::string profile: {"default", "no-wasm", "jitless"}) {
+    auto end = runGlovebox({"audit", "--json", "--profile", profile});
+    EXPECT_EQ(end.code, EXIT_CODE_OK) << end.errors;
+    EXPECT_FALSE(end.leftProcesses);
+    auto document = parse(end.output);
+    ASSERT_TRUE(document.IsArray());
+    EXPECT_GE(document.Size(), 40u);
+    size_t metOutside = 0;
+    for (auto& attempt: document.GetArray()) {
+      std::string name = attempt["name"].GetString(), inside = attempt["inside"].GetString();
+      metOutside += std::string(attempt["outside"].GetString()) == "met";
+      EXPECT_TRUE(inside == "stopped" || inside == "granted" || inside == "reached") << name << " is " << inside;
+      EXPECT_EQ(attempt["documented"].IsNull(), inside == "stopped") << name;
+      EXPECT_EQ(attempt["stoppedBy"].IsNull(), inside != "stopped") << name;
+      if (name == "protect-writable-executable") EXPECT_EQ(inside, profile == "default" ? "granted" : "stopped");
+    }
+    EXPECT_GT(metOutside, 60u);
+  }
+}
+
+TEST(Audit, TheTextEndsWithASummary) {
+  auto end = runGlovebox({"audit"});
+  EXPECT_EQ(end.code, EXIT_CODE_OK) << end.errors;
+  EXPECT_THAT(end.output, HasSubstr("Granted on purpose:\n"));
+  EXPECT_TRUE(end.output.ends_with(", 0 succeeded.\n")) << end.output;
+}
+
+}  // namespace
+}  // namespace glovebox::test
