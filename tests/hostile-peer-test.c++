@@ -371,7 +371,7 @@ TEST(HostilePeer, DisembargoLoop) {
         disembargo.getContext().setSenderLoopback(i);
       });
     }
-    // Up to 1.0 Cap'n Proto itself notices at once that the console is not the worker's own; then the guard counts them.
+    // Before 1.0 Cap'n Proto itself notices at once that the console is not the worker's own; then the guard counts them.
   }, CAPNP_VERSION < 1000000 ? "does not point back to the sender" : "embargoes are open");
 }
 
