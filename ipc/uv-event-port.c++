@@ -1,6 +1,5 @@
 #include "ipc/uv-event-port.h"
 
-#include <sched.h>
 #include <kj/debug.h>
 
 #include <algorithm>
@@ -96,12 +95,16 @@ void UvEventPort::turnLibuv(uv_run_mode mode) {
 
 // True if something has come.
 bool UvEventPort::lookBusily() {
+  if (!busyLook_.isWorthIt()) return false;
   auto end = currentTime() + BUSY_LOOK;
   do {
     uv_run(loop_, UV_RUN_NOWAIT);
-    if (kjLoop_.isRunnable()) return true;
-    sched_yield();   // whoever is to give the answer may have no other processor than this one
+    if (kjLoop_.isRunnable()) {
+      busyLook_.succeeded();
+      return true;
+    }
   } while (currentTime() < end);
+  busyLook_.failed();
   return false;
 }
 

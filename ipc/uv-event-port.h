@@ -14,6 +14,7 @@
 #include <kj/timer.h>
 #include <uv.h>
 
+#include "ipc/busy-look.h"
 #include "ipc/fd-waiter.h"
 
 namespace glovebox {
@@ -45,8 +46,7 @@ class UvEventPort final: public kj::EventPort, private kj::Timer {
   // a turn and moved only if it would ring too late.
   kj::Timer& getTimer() { return *this; }
 
-  // While `expected`, wait() looks again and again for BUSY_LOOK before it goes to sleep: waking an idle processor costs as
-  // much as a whole call. For when exactly one answer is awaited and nobody else needs the processor. Without effect where
+  // While `expected`, wait() looks again and again for a while before it goes to sleep, if that has paid lately. For when exactly one answer is awaited and nobody else needs the processor. Without effect where
   // somebody else turns libuv.
   void expectAnswer(bool expected) { answerExpected_ = expected; }
 
@@ -58,6 +58,7 @@ class UvEventPort final: public kj::EventPort, private kj::Timer {
   struct Handles;
 
   bool answerExpected_ = false;
+  BusyLook busyLook_;
   bool lookBusily();
 
   uv_loop_t* loop_;

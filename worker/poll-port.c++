@@ -17,7 +17,7 @@ constexpr double WAIT_MS_MAX = 3'600'000;
 constexpr std::chrono::microseconds BUSY_LOOK(50);
 
 // Messages come in this many pieces until a worker has been warmed, started, and called once, and answers were taken.
-constexpr int ONE_CALL_WAITS = 6;
+constexpr int ONE_CALL_MESSAGES = 6;
 
 void fulfill(kj::Maybe<kj::Own<kj::PromiseFulfiller<void>>>& slot) {
   KJ_IF_MAYBE(fulfiller, slot) {
@@ -51,11 +51,20 @@ bool PollPort::wait() {
 // A caller that makes call after call is back before this processor has gone to sleep and been woken again. One that has
 // called but once will more often not come back at all.
 bool PollPort::lookBusily() {
-  if (!std::exchange(heard_, false) || ++waits_ <= ONE_CALL_WAITS) return false;
+  if (!std::exchange(heard_, false)) return false;
+  if (messages_ <= ONE_CALL_MESSAGES) {
+    messages_++;
+    return false;
+  }
+  if (!busyLook_.isWorthIt()) return false;
   auto end = std::chrono::steady_clock::now() + BUSY_LOOK;
   do {
-    if (pollOnce(0)) return true;
+    if (pollOnce(0)) {
+      busyLook_.succeeded();
+      return true;
+    }
   } while (std::chrono::steady_clock::now() < end);
+  busyLook_.failed();
   return false;
 }
 

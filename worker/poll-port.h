@@ -4,6 +4,7 @@
 
 #include <kj/async.h>
 
+#include "ipc/busy-look.h"
 #include "ipc/fd-waiter.h"
 
 namespace glovebox {
@@ -44,7 +45,8 @@ class PollPort final: public kj::EventPort, public FdWaiter {
   LoopClient& client_;
   Fulfiller readable_, writable_;
   bool heard_ = false;   // since the last wait
-  int waits_ = 0;
+  int messages_ = 0;     // up to ONE_CALL_MESSAGES
+  BusyLook busyLook_;
 
   bool pollOnce(int timeoutMs);
   bool lookBusily();
