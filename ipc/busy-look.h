@@ -23,7 +23,7 @@ class BusyLook {
   }
 
  private:
-  static constexpr uint32_t PENALTY_MAX = 512;   // waits without a look; so that a peer that has moved is noticed
+  static constexpr uint32_t PENALTY_MAX = 16;   // waits without a look: both ends must happen to look at once to find that it pays
 
   uint32_t skip_ = 0;
   uint32_t penalty_ = 1;

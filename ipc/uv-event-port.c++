@@ -9,7 +9,7 @@ namespace glovebox {
 namespace {
 
 // About what a small call takes, and what it costs to be woken from sleep twice (35 to 90 us each on a virtual machine).
-constexpr kj::Duration BUSY_LOOK = 150 * kj::MICROSECONDS;
+constexpr kj::Duration BUSY_LOOK = 250 * kj::MICROSECONDS;
 
 // KJ turns between two looks at the outside world.
 constexpr uint KJ_TURNS_MAX = 2'000;
@@ -85,7 +85,7 @@ void UvEventPort::turnLibuv(uv_run_mode mode) {
   uv_idle_stop(&handles_->idle);
   // Without this, uv_run would return at once if nothing else is alive, and wait() would spin for ever.
   uv_ref(reinterpret_cast<uv_handle_t*>(&handles_->prepare));
-  if (mode == UV_RUN_NOWAIT || !answerExpected_ || !lookBusily()) uv_run(loop_, mode);
+  if (mode == UV_RUN_NOWAIT || expected_ == Expected::NOTHING || !lookBusily()) uv_run(loop_, mode);
   uv_unref(reinterpret_cast<uv_handle_t*>(&handles_->prepare));
   insideWait_ = false;
   advanceTime();
@@ -95,16 +95,19 @@ void UvEventPort::turnLibuv(uv_run_mode mode) {
 
 // True if something has come.
 bool UvEventPort::lookBusily() {
-  if (!busyLook_.isWorthIt()) return false;
+  auto& look = expected_ == Expected::ANSWER ? answerLook_ : callLook_;
+  // A call that does not come soon is not awaited any longer.
+  if (expected_ == Expected::CALL) expected_ = Expected::NOTHING;
+  if (!look.isWorthIt()) return false;
   auto end = currentTime() + BUSY_LOOK;
   do {
     uv_run(loop_, UV_RUN_NOWAIT);
     if (kjLoop_.isRunnable()) {
-      busyLook_.succeeded();
+      look.succeeded();
       return true;
     }
   } while (currentTime() < end);
-  busyLook_.failed();
+  look.failed();
   return false;
 }
 

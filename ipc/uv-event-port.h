@@ -46,9 +46,11 @@ class UvEventPort final: public kj::EventPort, private kj::Timer {
   // a turn and moved only if it would ring too late.
   kj::Timer& getTimer() { return *this; }
 
-  // While `expected`, wait() looks again and again for a while before it goes to sleep, if that has paid lately. For when exactly one answer is awaited and nobody else needs the processor. Without effect where
-  // somebody else turns libuv.
-  void expectAnswer(bool expected) { answerExpected_ = expected; }
+  // What is likely to come next, and soon. wait() then looks for it again and again for a while before it goes to sleep, if
+  // that has paid lately for this kind. For when nobody else needs the processor. Without effect where somebody else turns
+  // libuv.
+  enum class Expected { NOTHING, ANSWER, CALL };
+  void expect(Expected expected) { expected_ = expected; }
 
   bool wait() override;
   bool poll() override;
@@ -57,8 +59,9 @@ class UvEventPort final: public kj::EventPort, private kj::Timer {
  private:
   struct Handles;
 
-  bool answerExpected_ = false;
-  BusyLook busyLook_;
+  Expected expected_ = Expected::NOTHING;
+  BusyLook answerLook_;
+  BusyLook callLook_;
   bool lookBusily();
 
   uv_loop_t* loop_;

@@ -37,8 +37,14 @@ Core::Core(UvEventPort& port, Installation installation, SupervisorOptions optio
       reaper(port),
       pool(port, reaper, poolOptions()) {}
 
-void Core::noteCalls(bool nearAnswer) {
-  port.expectAnswer(nearAnswer && census.callsInFlight == 1 && pool.counts().starting == 0);
+void Core::noteCallSent(bool workerHasAnswered) {
+  bool near = workerHasAnswered && census.callsInFlight == 1 && pool.counts().starting == 0;
+  port.expect(near ? UvEventPort::Expected::ANSWER : UvEventPort::Expected::NOTHING);
+}
+
+void Core::noteCallEnded(bool workerHadAnswered) {
+  bool near = workerHadAnswered && census.callsInFlight == 0 && pool.counts().starting == 0;
+  port.expect(near ? UvEventPort::Expected::CALL : UvEventPort::Expected::NOTHING);
 }
 
 PoolOptions Core::poolOptions() {

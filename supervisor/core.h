@@ -30,9 +30,10 @@ class Core final: public kj::Refcounted {
   Pool pool;
   bool closing = false;
 
-  // A call was sent to a worker that has answered before, or any call has ended. If it is the only one in flight, its
-  // answer is what everybody waits for, and is near.
-  void noteCalls(bool nearAnswer);
+  // The only call in flight, to a worker that has answered before: its answer is what everybody waits for, and is near. When
+  // it has ended, the same caller's next call is.
+  void noteCallSent(bool workerHasAnswered);
+  void noteCallEnded(bool workerHadAnswered);
 
  private:
   PoolOptions poolOptions();

@@ -123,7 +123,8 @@ kj::Promise<void> LoadedWorker::call(rpc::Target::Client& target, rpc::Call::Rea
   }
   callsInFlight_++;
   core_->census.callsInFlight++;
-  core_->noteCalls(hasAnswered_);
+  bool answeredBefore = hasAnswered_;
+  core_->noteCallSent(answeredBefore);
 
   auto request = target.callRequest(call.totalSize());
   request.setPath(call.getPath());
@@ -139,10 +140,10 @@ kj::Promise<void> LoadedWorker::call(rpc::Target::Client& target, rpc::Call::Rea
                       })
                       .catch_([this](kj::Exception&& exception) { return mistrust(kj::mv(exception)); });
   auto died = whenEnded().then([this, results](Outcome outcome) mutable { end(results, outcome); });
-  return answered.exclusiveJoin(kj::mv(died)).exclusiveJoin(watch()).attach(kj::defer([this]() {
+  return answered.exclusiveJoin(kj::mv(died)).exclusiveJoin(watch()).attach(kj::defer([this, answeredBefore]() {
     callsInFlight_--;
     core_->census.callsInFlight--;
-    core_->noteCalls(false);
+    core_->noteCallEnded(answeredBefore);
     core_->pool.noteAnswered();
   }));
 }

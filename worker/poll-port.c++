@@ -14,7 +14,7 @@ namespace {
 // How late a termination request may be noticed if it arrives between the last look and the system call.
 constexpr int SIGNAL_LOOK_MS = 50;
 constexpr double WAIT_MS_MAX = 3'600'000;
-constexpr std::chrono::microseconds BUSY_LOOK(50);
+constexpr std::chrono::microseconds BUSY_LOOK(100);
 
 // Messages come in this many pieces until a worker has been warmed, started, and called once, and answers were taken.
 constexpr int ONE_CALL_MESSAGES = 6;
