@@ -21,6 +21,9 @@ constexpr size_t READ_BUFFER_BYTES = 16 * 1024;
 // Cap'n Proto itself refuses 512 and more.
 constexpr uint32_t SEGMENTS_MAX = 511;
 
+// A Finish or a Release is smaller, and nobody waits for it; a Call is larger.
+constexpr size_t SOON_BYTES_MIN = 64;
+
 // From here on, copying a message costs more than the system call it saves.
 constexpr size_t DIRECT_WRITE_BYTES = 64 * 1024;
 
@@ -61,7 +64,7 @@ class BufferedMessageStream::DirectWrite {
               kj::ArrayPtr<const kj::ArrayPtr<const word>> segments)
       : fulfiller_(fulfiller), stream_(stream), segments_(segments) {
     stream.direct_ = *this;
-    stream.startFlush();
+    stream.startFlush(false);
   }
   ~DirectWrite() noexcept(false) {
     if (done_) return;
@@ -294,15 +297,15 @@ bool BufferedMessageStream::tryAppend(kj::ArrayPtr<const kj::ArrayPtr<const word
 
   if (size >= DIRECT_WRITE_BYTES) return false;
   for (auto& segment: segments) unsent_.addAll(segment.asBytes());
-  startFlush();
+  startFlush(options_.flush == MessageStreamOptions::Flush::SOON && size > SOON_BYTES_MIN);
   return true;
 }
 
-void BufferedMessageStream::startFlush() {
-  if (flushing_) return;
+void BufferedMessageStream::startFlush(bool soon) {
+  if (flushing_ && !(soon && flushIsLast_)) return;
   flushing_ = true;
-  auto flushed = options_.flush == MessageStreamOptions::Flush::SOON ? kj::evalLater([this]() { return flush(); })
-                                                                     : kj::evalLast([this]() { return flush(); });
+  flushIsLast_ = !soon;
+  auto flushed = soon ? kj::evalLater([this]() { return flush(); }) : kj::evalLast([this]() { return flush(); });
   flushTask_ = flushed.eagerlyEvaluate([this](kj::Exception&& exception) {
     flushing_ = false;
     cut(kj::mv(exception));
@@ -310,6 +313,7 @@ void BufferedMessageStream::startFlush() {
 }
 
 kj::Promise<void> BufferedMessageStream::flush() {
+  flushIsLast_ = false;
   KJ_IF_MAYBE(failure, failure_) return kj::cp(*failure);
   bool all = writeSome(unsent_.begin() + sent_, unsent_.size() - sent_, sent_);
   if (all) {

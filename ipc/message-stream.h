@@ -25,7 +25,7 @@ struct MessageStreamOptions {
 
   enum class Flush {
     LAST,   // when the loop has nothing else to do: most messages a write
-    SOON,   // after what is queued now: the peer begins while the rest is still being made
+    SOON,   // after what is queued now: the peer begins while the rest is still being made. Not for a Finish or a Release
   };
   Flush flush = Flush::LAST;
 
@@ -92,6 +92,7 @@ class BufferedMessageStream final: public capnp::MessageStream {
   size_t sent_ = 0;  // of `unsent_`
   kj::Maybe<DirectWrite&> direct_;
   bool flushing_ = false;
+  bool flushIsLast_ = false;   // and has not begun
   kj::Maybe<kj::Own<kj::PromiseFulfiller<void>>> drained_;  // a write that is held back, or end()
   size_t drainedBelow_ = 0;
   kj::Promise<void> flushTask_ = nullptr;
@@ -101,7 +102,7 @@ class BufferedMessageStream final: public capnp::MessageStream {
   bool readSome();
 
   bool tryAppend(kj::ArrayPtr<const kj::ArrayPtr<const capnp::word>> segments);
-  void startFlush();
+  void startFlush(bool soon);
   kj::Promise<void> flush();
   bool writeSome(const void* data, size_t size, size_t& written);
   kj::Exception writeFailure() const;
