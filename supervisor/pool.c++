@@ -94,9 +94,9 @@ void Pool::refill() {
     startZygote();
   }
   if (zygote_ == nullptr) return;
-  while (!waiters_.empty() && waiters_.front()->isWaiting() == false) waiters_.pop_front();
+  while (!waiters_.empty() && !waiters_.front()->isWaiting()) waiters_.pop_front();
   uint32_t wanted = options_.size + waiters_.size();
-  while (starting_ < STARTING_MAX && warm_.size() + starting_ < wanted && zygote_ != nullptr) startWorker();
+  while (starting_ < STARTING_MAX && warm_.size() + starting_ < wanted) startWorker();
 }
 
 void Pool::startZygote() {
