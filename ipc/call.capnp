@@ -1,8 +1,9 @@
 # Calls: how one process asks a JavaScript object in another to do something.
 #
-# The same interface is used on both hops, client - supervisor and supervisor - worker. The supervisor's end is a
-# membrane: it forwards arguments and results unread, enforces limits, and answers itself (`ended`) when the worker
-# cannot. What comes from a worker was written by an attacker until it is checked.
+# The same interface is used on both hops and in both directions: client - supervisor - worker, and back when a worker uses
+# what it was handed. The supervisor's end is a membrane: it forwards arguments and results unread, wraps every capability
+# that crosses, enforces limits, and answers itself (`ended`) when a worker cannot. What comes from a worker was written by
+# an attacker until it is checked.
 
 @0xd2b60f3a94c87e15;
 
@@ -12,19 +13,25 @@ $Cxx.namespace("glovebox::rpc");
 using import "value.capnp".Value;
 
 interface Target $Cxx.allowCancellation {
-  # One callable thing: an entrypoint of a worker. Dropping the last reference to everything of a worker ends it.
+  # One JavaScript object that can be asked to do something: an entrypoint of a worker, a function or an RpcTarget that
+  # somebody handed over, the result of a call. Whoever holds a reference may call it, and nobody else can: there are no
+  # names to guess. References, pipelining, release and revocation are Cap'n Proto's own. Dropping the last reference lets
+  # the owner dispose of the object; dropping the last one to everything of a worker ends the worker.
 
   call @0 Call -> Return;
-  # In order per reference. Fails as a Cap'n Proto exception only when the line to the supervisor itself is lost;
-  # everything that happens to the worker is a Return.
+  # In order per reference. Fails as a Cap'n Proto exception only when the line to the supervisor itself is lost, or where
+  # there is nothing to call (a pipelined call on a result that has no `pipeline`); everything that happens to a worker is
+  # a Return.
 }
 
 struct Call {
   path @0 :List(Text);
-  # Property names from the target to the function; 1 to 64 of them.
+  # Property names from the target to the function, at most PATH_DEPTH_MAX. Empty: the target itself is what is called or
+  # read. Which names are reachable is decided by the owner of the target; see WORKER-LOADER's visibility rules in
+  # ipc/js/visibility.ts.
 
   operation :union {
-    invoke @1 :Value;
+    invoke @1 :Payload;
     # Call it. The root is an array: the arguments.
     get @2 :Void;
     # Read the property.
@@ -33,25 +40,66 @@ struct Call {
 
 struct Return {
   union {
+    value @0 :Payload;
+    # What the function returned.
+    thrown @1 :Payload;
+    # What it threw.
+    ended @2 :Ending;
+    # It neither returned nor threw.
+  }
+
+  pipeline @3 :Target;
+  # The result where it is, not a copy: what calls on the not yet arrived result go to, and what keeps the result's own
+  # disposer from being run. Null if the result is nothing that has properties.
+
+  disposable @4 :Bool;
+  # The result has a disposer of its own at the callee, which is run when `pipeline` is dropped.
+}
+
+struct Payload {
+  # A value on its way, with what it refers to.
+
+  union {
     value @0 :Value;
-    # What the function returned, if it takes at most INLINE_RESULT_BYTES (ipc/wire-limits.h).
+    # At most INLINE_BYTES (ipc/wire-limits.h) from a worker, and in a client's answer to a worker; at most
+    # PAYLOAD_BYTES_MAX in a client's call.
     large @1 :LargeValue;
     # The same, to be pulled.
-    thrown @2 :Value;
-    # What it threw.
-    ended @3 :Ending;
-    # It neither returned nor threw.
+  }
+  externals @2 :List(External);
+  # What `external` nodes of the value refer to, at most EXTERNALS_MAX. Each becomes a new object at the receiver, even if
+  # two of them are the same capability.
+}
+
+struct External {
+  label @0 :Text;
+  # For status output: what the sender calls it (a property's name), at most 64 bytes. Says nothing that may be relied on.
+
+  union {
+    none @1 :Void;
+    # Not valid: the receiver refuses the value.
+    stub @2 :Target;
+    # A function, or an object that is called by reference (RpcTarget). The receiver makes an RpcStub.
+    service @3 :Target;
+    # An entrypoint. The receiver makes a service stub: like a stub, but not bound to one call's lifetime.
+    readable @4 :Target;
+    # A stream of bytes to be read: answers `read()` with a Uint8Array or, at its end, undefined, and `cancel(reason)`.
+    # The receiver makes a ReadableStream. Whoever reads paces the sender: nothing is sent unasked.
+    writable @5 :Target;
+    # A stream to be written to: answers `write(chunk)`, `close()` and `abort(reason)`. The receiver makes a WritableStream.
+    loader @6 :Capability;
+    # A Loader (control.capnp). The receiver makes a WorkerLoader.
   }
 }
 
 struct LargeValue {
   size @0 :UInt64;
-  # Bytes, at most RESULT_BYTES_MAX. The bytes are a Cap'n Proto message (standard framing) whose root is a Value.
+  # Bytes, at most PAYLOAD_BYTES_MAX. The bytes are a Cap'n Proto message (standard framing) whose root is a Value.
   source @1 :ByteSource;
 }
 
 interface ByteSource $Cxx.allowCancellation {
-  # Bytes that stay with the worker until asked for, so that the supervisor never holds more than a chunk of them.
+  # Bytes that stay with their owner until asked for, so that the supervisor never holds more than a chunk of them.
 
   read @0 (offset :UInt64, length :UInt32) -> (bytes :Data);
   # 1 <= length <= CHUNK_BYTES. Short only at the end. Reading past the end gives no bytes.

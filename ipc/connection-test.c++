@@ -37,21 +37,21 @@ class HonestTarget final: public rpc::Target::Server {
   kj::Promise<void> call(CallContext context) override {
     auto name = kj::str(context.getParams().getPath()[0]);
     if (name == "small") {
-      context.getResults().initValue().initNodes(1)[0].setNumber(42);
+      context.getResults().initValue().initValue().initNodes(1)[0].setNumber(42);
     } else if (name == "inline") {
-      context.getResults().initValue().initNodes(1)[0].initText(wire::INLINE_RESULT_BYTES - 100);
+      context.getResults().initValue().initValue().initNodes(1)[0].initText(wire::INLINE_BYTES - 100);
     } else if (name == "large") {
-      auto large = context.getResults().initLarge();
+      auto large = context.getResults().initValue().initLarge();
       large.setSize(1 << 20);
       large.setSource(kj::heap<HonestSource>(1 << 20));
     } else if (name == "later") {
       return timer_.afterDelay(1 * kj::MILLISECONDS).then([context]() mutable {
-        context.getResults().initValue().initNodes(1)[0].setNumber(43);
+        context.getResults().initValue().initValue().initNodes(1)[0].setNumber(43);
       });
     } else if (name == "log") {
       ++unlogged_;
       if (!logging_) log();
-      context.getResults().initValue().initNodes(1)[0].setNumber(44);
+      context.getResults().initValue().initValue().initNodes(1)[0].setNumber(44);
     } else {
       KJ_FAIL_REQUIRE("no such method");
     }
@@ -156,7 +156,7 @@ class Connection: public testing::Test {
   static auto call(rpc::Target::Client& target, kj::StringPtr method) {
     auto request = target.callRequest();
     request.initPath(1).set(0, method);
-    request.initOperation().initInvoke().initNodes(1)[0].setUndefined();
+    request.initOperation().initInvoke().initValue().initNodes(1)[0].setUndefined();
     return request.send();
   }
   GuardStream::Counts counts() { return KJ_ASSERT_NONNULL(supervisor->guard()).counts(); }
@@ -178,8 +178,8 @@ TEST_F(Connection, HonestWorkerUnderLoadNeverTripsTheGuard) {
         if (i % 7 == 0) continue;   // dropped at once: Finish before Return
         calls.add(promise.then([&finished](capnp::Response<rpc::Return> result) -> kj::Promise<void> {
           ++finished;
-          if (!result.isLarge()) return kj::READY_NOW;
-          auto read = result.getLarge().getSource().readRequest();
+          if (!result.getValue().isLarge()) return kj::READY_NOW;
+          auto read = result.getValue().getLarge().getSource().readRequest();
           read.setLength(wire::CHUNK_BYTES);
           return read.send().then([](auto chunk) { EXPECT_EQ(chunk.getBytes().size(), wire::CHUNK_BYTES); });
         }, [&finished](kj::Exception&& e) -> kj::Promise<void> {
@@ -207,7 +207,7 @@ TEST_F(Connection, HonestWorkerUnderLoadNeverTripsTheGuard) {
 
 TEST_F(Connection, SixtyMegabytesOfCodeFitThrough) {
   auto target = start("", 64'000'000);
-  EXPECT_EQ(call(target, "small").wait(port.waitScope()).getValue().getNodes()[0].getNumber(), 42);
+  EXPECT_EQ(call(target, "small").wait(port.waitScope()).getValue().getValue().getNodes()[0].getNumber(), 42);
   EXPECT_EQ(violation, "");
 }
 

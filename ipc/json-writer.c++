@@ -131,13 +131,16 @@ class Writer {
     out_ += text;
     if (out_.size() > limits_.bytesMax) fail("the value takes more than ", limits_.bytesMax, " bytes");
   }
-  bool isUndefined(NodeRef ref) const { return ref == NO_NODE || nodes_[ref].kind == Kind::UNDEFINED; }
+  bool isUndefined(NodeRef ref) const {
+    return ref == NO_NODE || nodes_[ref].kind == Kind::UNDEFINED || nodes_[ref].kind == Kind::EXTERNAL;
+  }
 
   void value(NodeRef ref) {
     auto& node = nodes_[ref];
     switch (node.kind) {
       case Kind::UNDEFINED:
-      case Kind::NIL: return put("null");
+      case Kind::NIL:
+      case Kind::EXTERNAL: return put("null");   // as a function
       case Kind::BOOLEAN: return put(node.flag ? "true" : "false");
       case Kind::NUMBER: return put(numberText(node.number));
       case Kind::TEXT:

@@ -9,12 +9,13 @@
 #include <kj/string.h>
 
 #include "ipc/call.capnp.h"
-#include "ipc/value-graph.h"
+#include "ipc/payload.h"
 
 namespace glovebox {
 
-struct CallValue { ValueGraph graph; };
-struct CallThrown { ValueGraph graph; };
+// `graph` and `capabilities` as in ReceivedValue.
+struct CallValue: ReceivedValue {};
+struct CallThrown: ReceivedValue {};
 struct CallEnded {
   rpc::Ending::Code code;
   kj::String name;      // "exceededCpu"
@@ -26,6 +27,6 @@ using CallOutcome = kj::OneOf<CallValue, CallThrown, CallEnded>;
 kj::Promise<CallOutcome> readReturn(capnp::Response<rpc::Return>&& response);
 
 // The name of an ending as users see it: the schema's.
-kj::String endingName(rpc::Ending::Code code);
+kj::StringPtr endingName(rpc::Ending::Code code);
 
 }  // namespace glovebox

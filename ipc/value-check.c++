@@ -15,14 +15,14 @@ using Kind = ValueNode::Kind;
 const char* kindName(Kind kind) {
   constexpr const char* NAMES[] = {"undefined", "null",   "boolean", "number", "text",        "utf16", "bigint",
                                    "date",      "boxed",  "regexp",  "error",  "array",       "numbers", "object",
-                                   "map",       "set",    "arrayBuffer", "view", "domException"};
+                                   "map",       "set",    "arrayBuffer", "view", "domException", "external"};
   auto index = static_cast<size_t>(kind);
   return index < std::size(NAMES) ? NAMES[index] : "unknown kind";
 }
 
 class Checker {
  public:
-  explicit Checker(const ValueGraph& graph): nodes_(graph.nodes) {}
+  explicit Checker(const ValueGraph& graph): nodes_(graph.nodes), externals_(graph.externals.size()) {}
 
   void run() {
     if (nodes_.empty()) fail("a value has at least one node");
@@ -32,6 +32,7 @@ class Checker {
 
  private:
   const std::vector<ValueNode>& nodes_;
+  const size_t externals_;
   size_t at_ = 0;
 
   template <typename... Params>
@@ -139,6 +140,9 @@ class Checker {
       case Kind::DOM_EXCEPTION:
         if (!isUtf8(node.bytes)) fail("the name is not valid UTF-8");
         requireString(node.ref, "message");
+        return;
+      case Kind::EXTERNAL:
+        if (node.ref >= externals_) fail("refers to external ", node.ref, ", but there are only ", externals_);
         return;
     }
     fail("unknown kind ", static_cast<uint>(node.kind));

@@ -57,7 +57,7 @@ ValueGraph roundTrip(const ValueGraph& graph) {
   EXPECT_EQ(message.getSegmentsForOutput()[0].size(), encodedWords(graph));
   auto words = capnp::messageToFlatArray(message);
   capnp::FlatArrayMessageReader reader(words);
-  return decodeValue(reader.getRoot<rpc::Value>());
+  return decodeValue(reader.getRoot<rpc::Value>(), graph.externals.size());
 }
 
 std::string errorOf(std::function<void()> act) {
@@ -75,6 +75,7 @@ std::string decodeError(std::function<void(rpc::Value::Builder)> fill) {
 ValueGraph randomGraph(std::mt19937& random) {
   auto upTo = [&](size_t max) { return std::uniform_int_distribution<size_t>(0, max)(random); };
   ValueGraph graph;
+  graph.externals.resize(3);
   // Some of everything that others refer to.
   graph.nodes.push_back(node(Kind::ARRAY));
   graph.nodes.push_back(text("kéy\0 \xf0\x9f\x98\x80"));
@@ -99,7 +100,7 @@ ValueGraph randomGraph(std::mt19937& random) {
   };
   fillArray(graph.nodes[0]);
   while (graph.nodes.size() < count) {
-    auto next = node(static_cast<Kind>(upTo(18)));
+    auto next = node(static_cast<Kind>(upTo(19)));
     switch (next.kind) {
       case Kind::UNDEFINED:
       case Kind::NIL: break;
@@ -149,6 +150,7 @@ ValueGraph randomGraph(std::mt19937& random) {
         next.bytes = "DataCloneError";
         next.ref = aString();
         break;
+      case Kind::EXTERNAL: next.ref = upTo(graph.externals.size() - 1); break;
     }
     graph.nodes.push_back(std::move(next));
   }

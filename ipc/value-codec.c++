@@ -21,7 +21,8 @@ constexpr size_t LIST_SIZE_MAX = (1u << 29) - 1;
 
 static_assert(int(Kind::UNDEFINED) == Node::UNDEFINED && int(Kind::NIL) == Node::NULL_ &&
               int(Kind::BIGINT) == Node::BIGINT && int(Kind::ERROR) == Node::ERROR &&
-              int(Kind::NUMBERS) == Node::NUMBERS && int(Kind::DOM_EXCEPTION) == Node::DOM_EXCEPTION);
+              int(Kind::NUMBERS) == Node::NUMBERS && int(Kind::DOM_EXCEPTION) == Node::DOM_EXCEPTION &&
+              int(Kind::EXTERNAL) == Node::EXTERNAL);
 static_assert(int(ErrorPrototype::SUPPRESSED) == int(rpc::Error::Prototype::SUPPRESSED_ERROR));
 static_assert(int(ViewKind::DATA_VIEW) == int(rpc::View::Kind::DATA_VIEW));
 static_assert(NO_NODE == uint32_t(rpc::Array::HOLE));
@@ -149,6 +150,7 @@ void writeNode(const ValueNode& node, Node::Builder builder) {
       exception.setMessage(node.ref);
       return;
     }
+    case Kind::EXTERNAL: builder.setExternal(node.ref); return;
   }
 }
 
@@ -162,7 +164,8 @@ uint64_t bodyWords(const ValueNode& node) {
     case Kind::BOOLEAN:
     case Kind::NUMBER:
     case Kind::DATE:
-    case Kind::BOXED: return 0;
+    case Kind::BOXED:
+    case Kind::EXTERNAL: return 0;
     case Kind::TEXT: return words(node.bytes.size() + 1);
     case Kind::UTF16: return words(node.bytes.size());
     case Kind::BIGINT: return capnp::sizeInWords<rpc::BigInt>() + node.words.size();
@@ -268,6 +271,7 @@ void readNode(Node::Reader reader, ValueNode& node, size_t index) {
       node.ref = exception.getMessage();
       return;
     }
+    case Node::EXTERNAL: node.ref = reader.getExternal(); return;
   }
   fail("node ", index, " is of unknown kind ", uint(reader.which()), "; expected one that ipc/value.capnp lists");
 }
@@ -288,7 +292,7 @@ void encodeValue(const ValueGraph& graph, rpc::Value::Builder builder) {
   for (auto& node: graph.nodes) writeNode(node, nodes[i++]);
 }
 
-ValueGraph decodeValue(rpc::Value::Reader reader) {
+ValueGraph decodeValue(rpc::Value::Reader reader, size_t externals) {
   auto nodes = reader.getNodes();
   if (nodes.size() == 0) fail("got no nodes, expected at least one");
 
@@ -302,6 +306,7 @@ ValueGraph decodeValue(rpc::Value::Reader reader) {
 
   ValueGraph graph;
   graph.nodes.resize(nodes.size());
+  graph.externals.resize(externals);
   uint i = 0;
   for (auto node: nodes) {
     readNode(node, graph.nodes[i], i);

@@ -16,7 +16,8 @@ uint64_t encodedWords(const ValueGraph& graph);
 // Throws kj::Exception if the graph itself is wrong (a reference out of range, a list that is too long).
 void encodeValue(const ValueGraph& graph, rpc::Value::Builder builder);
 
-// Throws kj::Exception naming the node and what is wrong with it.
-ValueGraph decodeValue(rpc::Value::Reader reader);
+// Throws kj::Exception naming the node and what is wrong with it. `externals` is how many came beside the value; the
+// graph gets as many of kind NONE.
+ValueGraph decodeValue(rpc::Value::Reader reader, size_t externals = 0);
 
 }  // namespace glovebox

@@ -28,13 +28,13 @@ enum class ViewKind : uint8_t {
 struct ValueNode {
   enum class Kind : uint8_t {
     UNDEFINED, NIL, BOOLEAN, NUMBER, TEXT, UTF16, BIGINT, DATE, BOXED, REGEXP, ERROR, ARRAY, NUMBERS, OBJECT, MAP, SET,
-    ARRAY_BUFFER, VIEW, DOM_EXCEPTION
+    ARRAY_BUFFER, VIEW, DOM_EXCEPTION, EXTERNAL
   };
 
   Kind kind = Kind::UNDEFINED;
   bool flag = false;         // BOOLEAN: the value; BIGINT: negative; ARRAY_BUFFER: resizable; VIEW: tracks length
   uint8_t subkind = 0;       // ERROR: ErrorPrototype; VIEW: ViewKind
-  NodeRef ref = NO_NODE;     // BOXED: primitive; REGEXP: source; VIEW: buffer; ERROR and DOM_EXCEPTION: message
+  NodeRef ref = NO_NODE;     // BOXED: primitive; REGEXP: source; VIEW: buffer; ERROR and DOM_EXCEPTION: message; EXTERNAL: which
   double number = 0;         // NUMBER, DATE
   uint64_t length = 0;       // ARRAY: length; VIEW: length; ARRAY_BUFFER: max byte length
   uint64_t offset = 0;       // VIEW: byte offset
@@ -48,8 +48,20 @@ struct ValueNode {
   } error;                              // ERROR, besides `ref` and `properties`
 };
 
+// What is not copied but referred to: a capability, a stream (`External` in ipc/call.capnp).
+struct ValueExternal {
+  enum class Kind : uint8_t { NONE, STUB, SERVICE, READABLE, WRITABLE, LOADER };
+
+  Kind kind = Kind::NONE;
+  // In the tables of this process: of what it exports, or of what it imports from others. Means nothing on the wire.
+  bool imported = false;
+  uint64_t id = 0;
+  std::string label;   // for status output: the property under which it stood
+};
+
 struct ValueGraph {
   std::vector<ValueNode> nodes;   // nodes[0] is the root; never empty once built
+  std::vector<ValueExternal> externals;
 };
 
 }  // namespace glovebox

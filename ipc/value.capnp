@@ -56,6 +56,9 @@ struct Node {
     arrayBuffer @16 :ArrayBuffer;
     view @17 :View;
     domException @18 :DomException;
+
+    external @19 :UInt32;
+    # Something that is not copied: an index into the externals that travel beside the Value (`Payload` in call.capnp).
   }
 }
 

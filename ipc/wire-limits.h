@@ -7,10 +7,10 @@
 
 namespace glovebox::wire {
 
-// A result up to this size travels inside its Return; a larger one stays in the worker and is pulled in
-// chunks. Measured with hostile peers: at 1 MB inline, results that nobody reads stall the supervisor's
-// loop for 150-200 ms; at 64 kB it stays under 25 ms.
-constexpr size_t INLINE_RESULT_BYTES = 64 * 1024;
+// A worker's arguments or result up to this size travel inside their message; larger ones stay in the worker and are
+// pulled in chunks. The same for what a client answers to a worker. Measured with hostile peers: at 1 MB inline, results
+// that nobody reads stall the supervisor's loop for 150-200 ms; at 64 kB it stays under 25 ms.
+constexpr size_t INLINE_BYTES = 64 * 1024;
 
 // One ByteSource.read. Same reason.
 constexpr size_t CHUNK_BYTES = 64 * 1024;
@@ -19,7 +19,13 @@ constexpr size_t CHUNK_BYTES = 64 * 1024;
 constexpr size_t WORKER_MESSAGE_BYTES_MAX = 96 * 1024;
 
 // Worker Loader's limit on one call or return, serialised.
-constexpr size_t RESULT_BYTES_MAX = 32u << 20;
+constexpr size_t PAYLOAD_BYTES_MAX = 32u << 20;
+
+// Capabilities and streams in one call or return. Each costs every process on its way an entry in a table.
+constexpr size_t EXTERNALS_MAX = 256;
+
+// External.label
+constexpr size_t LABEL_BYTES_MAX = 64;
 
 // One message from a client: 64 MiB of modules (Worker Loader's limit) or 32 MiB of arguments, and the envelope.
 constexpr size_t CLIENT_MESSAGE_BYTES_MAX = 72u << 20;

@@ -10,8 +10,8 @@
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("glovebox::rpc");
 
-using import "value.capnp".Value;
 using import "call.capnp".Target;
+using import "call.capnp".Payload;
 using import "call.capnp".Console;
 
 interface WorkerProcess {
@@ -25,7 +25,7 @@ interface WorkerProcess {
   # Called once. Loads and evaluates the modules. A failure of the code is remembered by the worker and answered to
   # every call (`Return.thrown`), as Worker Loader does; `status` only tells the supervisor.
 
-  getEntrypoint @2 (name :Text, props :Value) -> (entrypoint :Target);
+  getEntrypoint @2 (name :Text, props :Payload) -> (entrypoint :Target);
   # After `start`; may be pipelined behind it. An empty name is the default export. An unknown name is answered by each
   # call on the entrypoint.
 
@@ -40,7 +40,7 @@ struct WorkerCode {
   compatibilityFlags @1 :List(Text);
   mainModule @2 :Text;
   modules @3 :List(Module);
-  env @4 :Value;                         # Root: an object. Absent: {}.
+  env @4 :Payload;                       # Inline. Root: an object. Absent: {}.
   limits @5 :Limits;
 }
 

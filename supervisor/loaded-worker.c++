@@ -5,7 +5,7 @@
 #include <kj/debug.h>
 
 #include "ipc/uv-event-port.h"
-#include "ipc/value-codec.h"
+#include "ipc/payload.h"
 #include "ipc/wire-limits.h"
 #include "supervisor/membrane.h"
 
@@ -114,7 +114,7 @@ rpc::Target::Client LoadedWorker::getEntrypoint(rpc::Worker::GetEntrypointParams
 kj::Promise<void> LoadedWorker::call(rpc::Target::Client& target, rpc::Call::Reader call, rpc::Return::Builder results) {
   core_->census.calls++;
   KJ_IF_MAYBE(error, codeError_) {
-    encodeValue(errorGraph(error->prototype, error->message), results.initThrown());
+    writePayload(errorGraph(error->prototype, error->message), results.initThrown());
     return kj::READY_NOW;
   }
   if (callsInFlight_ >= CALLS_IN_FLIGHT_MAX) {
@@ -183,14 +183,6 @@ void LoadedWorker::answer(rpc::Return::Reader from, rpc::Return::Builder to) {
     case rpc::Return::THROWN:
       to.setThrown(from.getThrown());
       return;
-    case rpc::Return::LARGE: {
-      auto large = from.getLarge();
-      if (large.getSize() > wire::RESULT_BYTES_MAX) return end(to, exceededResultSize());
-      auto copy = to.initLarge();
-      copy.setSize(large.getSize());
-      copy.setSource(kj::heap<ByteSourceMembrane>(kj::addRef(*this), large.getSource()));
-      return;
-    }
     case rpc::Return::ENDED:
       break;
   }

@@ -86,7 +86,7 @@ kj::String writeStatus(const StatusReport& report) {
   json.StartObject();
   for (size_t i = 0; i < Census::CODE_COUNT; i++) {
     auto code = static_cast<rpc::Ending::Code>(i);
-    number(endingName(code).cStr(), report.census.endings(code));
+    number(std::string_view(endingName(code).begin(), endingName(code).size()), report.census.endings(code));
   }
   json.EndObject();
   json.EndObject();

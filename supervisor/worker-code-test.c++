@@ -91,7 +91,7 @@ TEST(WorkerCode, TheSumOfBodiesIsBounded) {
 
 TEST(WorkerCode, TheEnvIsBounded) {
   Code code;
-  auto node = code.builder.initEnv().initNodes(1)[0];
+  auto node = code.builder.initEnv().initValue().initNodes(1)[0];
   node.initArrayBuffer().initBytes(wire::ENV_BYTES_MAX / 2);
   EXPECT_EQ(code.error(), "");
   node.initArrayBuffer().initBytes(wire::ENV_BYTES_MAX);

@@ -11,8 +11,8 @@
 
 #include <kj/debug.h>
 
+#include "ipc/payload.h"
 #include "ipc/return-reader.h"
-#include "ipc/value-codec.h"
 #include "ipc/value-json.h"
 
 namespace glovebox::test {
@@ -70,7 +70,7 @@ Agent::Agent(World& world, rpc::Worker::Client worker)
 kj::Promise<Result> Agent::callLater(const std::string& method, const std::string& argumentsJson) {
   auto request = entrypoint_.callRequest();
   request.initPath(1).set(0, method.c_str());
-  encodeValue(parseJson(argumentsJson), request.getOperation().initInvoke());
+  writePayload(parseJson(argumentsJson), request.getOperation().initInvoke());
   return request.send().then([](capnp::Response<rpc::Return>&& response) {
     return readReturn(kj::mv(response)).then([](CallOutcome outcome) {
       Result result;
@@ -122,7 +122,7 @@ Agent World::load(const std::string& moduleText, LoadOptions options) {
     modules[i + 1].setName(options.modules[i].first.c_str());
     modules[i + 1].setJs(options.modules[i].second.c_str());
   }
-  if (!options.env.empty()) encodeValue(parseJson(options.env), code.initEnv());
+  if (!options.env.empty()) writePayload(parseJson(options.env), code.initEnv());
   auto limits = code.initLimits();
   limits.setCpuMs(options.cpuMs);
   limits.setWallMs(options.wallMs);

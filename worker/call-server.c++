@@ -9,7 +9,7 @@
 #include <iterator>
 #include <utility>
 
-#include "ipc/value-codec.h"
+#include "ipc/payload.h"
 #include "ipc/wire-limits.h"
 
 namespace glovebox {
@@ -25,52 +25,6 @@ ValueGraph errorGraph(kj::StringPtr message) {
   graph.nodes[1].bytes = std::string(message.begin(), message.size());
   return graph;
 }
-
-// A result that waits to be pulled. Holds the message as it was built: a copy of 32 MiB less.
-class LargeResult final: public rpc::ByteSource::Server {
- public:
-  LargeResult(const ValueGraph& graph, uint64_t words): message_(uint(words + 8)) {
-    encodeValue(graph, message_.initRoot<rpc::Value>());
-    auto segments = message_.getSegmentsForOutput();
-    // Standard framing: number of segments less one, their sizes, padding to a word.
-    kj::Vector<uint32_t> header;
-    header.add(uint32_t(segments.size() - 1));
-    for (auto& segment: segments) header.add(uint32_t(segment.size()));
-    if (header.size() % 2 != 0) header.add(0);
-    header_ = header.releaseAsArray();
-    parts_.add(header_.asBytes());
-    for (auto& segment: segments) parts_.add(segment.asBytes());
-    for (auto& part: parts_) size_ += part.size();
-  }
-
-  uint64_t size() const { return size_; }
-
- protected:
-  kj::Promise<void> read(ReadContext context) override {
-    auto params = context.getParams();
-    uint64_t from = kj::min(params.getOffset(), size_);
-    uint64_t length = kj::min(kj::min(uint64_t(params.getLength()), wire::CHUNK_BYTES), size_ - from);
-    auto out = context.getResults(capnp::MessageSize{length / 8 + 8, 0}).initBytes(uint(length));
-    for (auto& part: parts_) {
-      if (out.size() == 0) break;
-      if (from >= part.size()) {
-        from -= part.size();
-        continue;
-      }
-      uint64_t some = kj::min(part.size() - from, out.size());
-      memcpy(out.begin(), part.begin() + from, some);
-      out = capnp::Data::Builder(out.slice(some, out.size()));
-      from = 0;
-    }
-    return kj::READY_NOW;
-  }
-
- private:
-  capnp::MallocMessageBuilder message_;
-  kj::Array<uint32_t> header_;
-  kj::Vector<kj::ArrayPtr<const kj::byte>> parts_;
-  uint64_t size_ = 0;
-};
 
 rpc::Ending::Code endingCode(HostEnding ending) {
   switch (ending) {
@@ -171,27 +125,22 @@ void CallServer::respond(CallAnswer& answer) {
   auto results = KJ_ASSERT_NONNULL(found);
   switch (answer.kind) {
     case CallAnswer::Kind::VALUE: {
-      auto words = encodedWords(answer.graph);
-      if (words * sizeof(capnp::word) <= wire::INLINE_RESULT_BYTES) {
-        encodeValue(answer.graph, results.initValue());
-      } else if (words * sizeof(capnp::word) > wire::RESULT_BYTES_MAX) {
+      auto bytes = payloadBytes(answer.graph);
+      if (bytes > wire::PAYLOAD_BYTES_MAX) {
         setThrownError(results, kj::str("Serialized RPC arguments or return values are limited to 32MiB, but the size of this "
-                                        "value was: ", words * sizeof(capnp::word), " bytes."));
+                                        "value was: ", bytes, " bytes."));
       } else {
-        auto source = kj::heap<LargeResult>(answer.graph, words);
-        auto large = results.initLarge();
-        large.setSize(source->size());
-        large.setSource(kj::mv(source));
+        writePayload(kj::mv(answer.graph), results.initValue(), wire::INLINE_BYTES, [](auto&) -> capnp::Capability::Client { return nullptr; });
       }
       break;
     }
     case CallAnswer::Kind::THROWN: {
-      auto words = encodedWords(answer.graph);
-      if (words * sizeof(capnp::word) <= wire::INLINE_RESULT_BYTES) {
-        encodeValue(answer.graph, results.initThrown());
+      auto bytes = payloadBytes(answer.graph);
+      if (bytes <= wire::INLINE_BYTES) {
+        writePayload(answer.graph, results.initThrown());
       } else {
-        setThrownError(results, kj::str("What was thrown is too large to be sent: ", words * sizeof(capnp::word), " bytes, ",
-                                        wire::INLINE_RESULT_BYTES, " are allowed."));
+        setThrownError(results, kj::str("What was thrown is too large to be sent: ", bytes, " bytes, ", wire::INLINE_BYTES,
+                                        " are allowed."));
       }
       break;
     }
@@ -207,6 +156,6 @@ void CallServer::respond(CallAnswer& answer) {
   fulfiller->fulfill();
 }
 
-void setThrownError(rpc::Return::Builder results, kj::StringPtr message) { encodeValue(errorGraph(message), results.initThrown()); }
+void setThrownError(rpc::Return::Builder results, kj::StringPtr message) { writePayload(errorGraph(message), results.initThrown()); }
 
 }  // namespace glovebox

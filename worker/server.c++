@@ -4,7 +4,7 @@
 #include <kj/debug.h>
 
 #include "ipc/message-stream.h"
-#include "ipc/value-codec.h"
+#include "ipc/payload.h"
 #include "ipc/wire-limits.h"
 #include "ipc/worker.capnp.h"
 #include "worker/call-server.h"
@@ -22,8 +22,8 @@ std::string toString(capnp::Data::Reader data) {
 
 // Values come from a client through a supervisor that does not look into them: a malformed one fails what it was for, and
 // never the line.
-kj::Maybe<kj::String> tryDecode(rpc::Value::Reader value, ValueGraph& graph) {
-  KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() { graph = decodeValue(value); })) {
+kj::Maybe<kj::String> tryDecode(rpc::Payload::Reader value, ValueGraph& graph) {
+  KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() { graph = readInlinePayload(value).graph; })) {
     return kj::str(exception->getDescription());
   }
   return nullptr;
@@ -163,8 +163,8 @@ class WorkerProcessImpl final: public rpc::WorkerProcess::Server {
     capnp::MallocMessageBuilder message;
     auto call = message.initRoot<rpc::Call>();
     call.initPath(1).set(0, "warm");
-    encodeValue(graph, call.getOperation().initInvoke());
-    decodeValue(call.asReader().getOperation().getInvoke());
+    writePayload(graph, call.getOperation().initInvoke());
+    readInlinePayload(call.asReader().getOperation().getInvoke());
   }
 
   ScriptHost& host_;

@@ -1,6 +1,5 @@
 #include "worker/worker-under-test.h"
 
-#include <capnp/serialize.h>
 #include <fcntl.h>
 #include <kj/debug.h>
 #include <signal.h>
@@ -13,8 +12,8 @@
 #include <ostream>
 #include <sstream>
 
-#include "ipc/value-codec.h"
-#include "ipc/wire-limits.h"
+#include "ipc/payload.h"
+#include "ipc/return-reader.h"
 
 extern char** environ;
 
@@ -229,7 +228,7 @@ bool WorkerUnderTest::start(std::vector<Module> modules, ValueGraph env, uint32_
       case Module::Kind::WASM: to.setWasm(bytes); break;
     }
   }
-  if (!env.nodes.empty()) encodeValue(env, code.initEnv());
+  if (!env.nodes.empty()) writePayload(env, code.initEnv());
   code.initLimits().setMemoryMb(memoryMb);
   return request.send().wait(io.waitScope).getStatus() == rpc::WorkerProcess::StartStatus::OK;
 }
@@ -238,14 +237,14 @@ kj::Promise<WorkerUnderTest::Answer> WorkerUnderTest::callLater(std::string path
                                                                std::string entrypoint, ValueGraph props) {
   auto entrypointRequest = process_.getEntrypointRequest();
   entrypointRequest.setName(entrypoint.c_str());
-  if (!props.nodes.empty()) encodeValue(props, entrypointRequest.initProps());
+  if (!props.nodes.empty()) writePayload(props, entrypointRequest.initProps());
   auto request = entrypointRequest.send().getEntrypoint().callRequest();
   std::vector<std::string> names;
   std::istringstream parts(path);
   for (std::string name; std::getline(parts, name, '.');) names.push_back(name);
   auto list = request.initPath(uint(names.size()));
   for (auto i: kj::indices(names)) list.set(uint(i), names[i].c_str());
-  encodeValue(arrayOf(std::move(arguments)), request.getOperation().initInvoke());
+  writePayload(arrayOf(std::move(arguments)), request.getOperation().initInvoke());
   return request.send().then([this](auto&& response) { return toAnswer(kj::mv(response)); });
 }
 
@@ -263,41 +262,14 @@ WorkerUnderTest::Answer WorkerUnderTest::get(std::string path, std::string entry
 }
 
 kj::Promise<WorkerUnderTest::Answer> WorkerUnderTest::toAnswer(capnp::Response<rpc::Return>&& response) {
-  switch (response.which()) {
-    case rpc::Return::VALUE: return Answer{"value", show(decodeValue(response.getValue()))};
-    case rpc::Return::THROWN: return Answer{"thrown", show(decodeValue(response.getThrown()))};
-    case rpc::Return::ENDED: {
-      static const char* const NAMES[] = {"crashed", "killed", "exceededCpu", "exceededWallTime", "exceededMemory",
-                                          "exceededResultSize", "protocolViolation", "exited", "revoked", "startFailed",
-                                          "terminated", "hung", "exceededLogs", "overloaded"};
-      return Answer{NAMES[uint16_t(response.getEnded().getCode())], ""};
+  return readReturn(kj::mv(response)).then([](CallOutcome outcome) {
+    KJ_SWITCH_ONEOF(outcome) {
+      KJ_CASE_ONEOF(value, CallValue) return Answer{"value", show(value.graph)};
+      KJ_CASE_ONEOF(thrown, CallThrown) return Answer{"thrown", show(thrown.graph)};
+      KJ_CASE_ONEOF(ended, CallEnded) return Answer{ended.name.cStr(), ""};
     }
-    case rpc::Return::LARGE: {
-      auto size = response.getLarge().getSize();
-      auto source = response.getLarge().getSource();
-      auto words = kj::heapArray<capnp::word>(size / sizeof(capnp::word));
-      auto done = kj::Promise<void>(kj::READY_NOW);
-      for (uint64_t at = 0; at < size; at += wire::CHUNK_BYTES) {
-        auto request = source.readRequest();
-        request.setOffset(at);
-        request.setLength(uint32_t(wire::CHUNK_BYTES));
-        done = done.then([request = kj::mv(request), at, to = words.asBytes()]() mutable {
-          return request.send().then([at, to](auto&& chunk) mutable {
-            auto bytes = chunk.getBytes();
-            KJ_REQUIRE(bytes.size() == kj::min(wire::CHUNK_BYTES, to.size() - at), "a short chunk");
-            memcpy(to.begin() + at, bytes.begin(), bytes.size());
-          });
-        });
-      }
-      return done.then([words = kj::mv(words), source = kj::mv(source)]() {
-        capnp::ReaderOptions options;
-        options.traversalLimitInWords = words.size() * 4 + 1024;
-        capnp::FlatArrayMessageReader reader(words, options);
-        return Answer{"value", show(decodeValue(reader.getRoot<rpc::Value>()))};
-      });
-    }
-  }
-  KJ_UNREACHABLE;
+    KJ_UNREACHABLE;
+  });
 }
 
 kj::Promise<void> WorkerUnderTest::sendSignal(int signal) {

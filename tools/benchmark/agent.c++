@@ -2,7 +2,7 @@
 
 #include <kj/debug.h>
 
-#include "ipc/value-codec.h"
+#include "ipc/payload.h"
 
 namespace glovebox::bench {
 
@@ -34,7 +34,7 @@ ValueGraph arguments() {
 
 void check(rpc::Return::Reader result) {
   KJ_REQUIRE(result.isValue(), "the agent gave no value", result);
-  auto graph = decodeValue(result.getValue());
+  auto graph = readInlinePayload(result.getValue()).graph;
   for (auto& property: graph.nodes[0].properties) {
     if (graph.nodes[property.key].bytes == "doubled") {
       KJ_REQUIRE(graph.nodes[property.value].number == 42, "the agent gave a wrong value");
@@ -63,7 +63,7 @@ kj::Promise<void> callAgent(rpc::Target::Client& entrypoint) {
   static const ValueGraph ARGUMENTS = arguments();
   auto request = entrypoint.callRequest();
   request.initPath(1).set(0, "myAgent");
-  encodeValue(ARGUMENTS, request.getOperation().initInvoke());
+  writePayload(ARGUMENTS, request.getOperation().initInvoke());
   return request.send().then([](capnp::Response<rpc::Return>&& response) { check(response); });
 }
 

@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "ipc/return-reader.h"
-#include "ipc/value-codec.h"
+#include "ipc/payload.h"
 #include "ipc/value-json.h"
 #include "ipc/wire-limits.h"
 #include "tools/cli/commands.h"
@@ -85,7 +85,7 @@ rpc::Worker::Client load(Session& session, const RunOptions& options, const std:
   code.setCompatibilityDate(options.compatibilityDate.c_str());
   code.setMainModule(mainModule.c_str());
   setModules(modules, code);
-  KJ_IF_MAYBE(graph, env) encodeValue(*graph, code.initEnv());
+  KJ_IF_MAYBE(graph, env) writePayload(*graph, code.initEnv());
   auto limits = code.initLimits();
   limits.setCpuMs(options.cpuMs);
   limits.setWallMs(options.wallMs);
@@ -101,7 +101,7 @@ CallOutcome call(Session& session, rpc::Worker::Client& worker, const std::strin
   auto request = target.send().getEntrypoint().callRequest();
   auto names = request.initPath(static_cast<unsigned>(path.size()));
   for (unsigned i = 0; i < path.size(); i++) names.set(i, path[i].c_str());
-  encodeValue(arguments, request.getOperation().initInvoke());
+  writePayload(arguments, request.getOperation().initInvoke());
   return request.send().then([](auto&& response) { return readReturn(kj::mv(response)); }).wait(session.waitScope());
 }
 

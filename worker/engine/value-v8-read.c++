@@ -114,6 +114,7 @@ private:
       case Kind::ARRAY_BUFFER: return makeBuffer(ref, node, value);
       case Kind::VIEW: return makeView(node, value);
       case Kind::DOM_EXCEPTION: return makeDomException(node, value);
+      case Kind::EXTERNAL: return malformed("capabilities come later");
     }
     return malformed("a node is of no known kind");
   }

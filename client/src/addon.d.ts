@@ -1,0 +1,62 @@
+// The native addon (client/addon/): Cap'n Proto on Node's own libuv loop. It knows nothing of JavaScript's values: what
+// they become is a Value (ipc/value.capnp) as bytes, made and read by codec.ts.
+//
+// All functions are synchronous and quick; events come from Node's loop, never from inside one of these functions. After
+// `closed` no event comes any more. Names of numbers are as in ipc/js/wire.ts.
+
+// Bytes of a Cap'n Proto message without framing: one segment, whose root is a Value. What comes from the other side was
+// copied by Cap'n Proto's checked reader, so that no pointer of it leaves the segment; what it says is unchecked.
+type ValueBytes = Uint8Array;
+
+interface NativeExternal {
+  kind: number;        // ipc/js/wire.ts: EXTERNAL_...
+  id: number;
+  imported: boolean;   // outgoing only
+  label?: string;      // outgoing only
+}
+
+interface NativeEvents {
+  deliver(call: number, target: number, path: string[], args: ValueBytes | undefined, externals: NativeExternal[]): void;
+  // kind: ANSWER_... `value`: bytes for VALUE and THROWN, the message for ENDED and FAILED. `code`: the ending's name.
+  answered(call: number, kind: number, value: ValueBytes | string, externals: NativeExternal[], disposable: boolean,
+           pipeline: boolean, code: string | undefined): void;
+  released(target: number): void;
+  log(worker: number, level: number, time: number, text: string): void;
+  // The line is gone: calls under way have been answered as FAILED before. Once.
+  closed(message: string): void;
+}
+
+interface Line {
+  // An import: the supervisor's loader.
+  loader(): number;
+  call(target: number, path: readonly string[], args: ValueBytes | undefined, externals: NativeExternal[]): number;
+  release(id: number): void;
+  settle(call: number, ok: boolean, value: ValueBytes, externals: NativeExternal[], pipeline: number, disposable: boolean): void;
+  load(loader: number, code: NativeCode, wantsLogs: boolean): number;
+  entrypoint(worker: number, name: string, props: ValueBytes | undefined, externals: NativeExternal[], cpuMs: number, wallMs: number): number;
+  // A call: answered with an empty value when the worker is revoked.
+  revoke(worker: number): number;
+  // A call: answered with a string value, the status document.
+  status(): number;
+  // Ends the line; what is under way is answered as FAILED.
+  close(): void;
+  // Whether calls under way keep Node's loop alive; they do by default. An idle line never does.
+  readonly pending: number;
+}
+
+interface NativeCode {
+  compatibilityDate: string;
+  compatibilityFlags: string[];
+  mainModule: string;
+  modules: { name: string; kind: "js" | "cjs" | "text" | "json" | "data" | "wasm"; body: string | Uint8Array }[];
+  env: ValueBytes | undefined;
+  envExternals: NativeExternal[];
+  cpuMs: number;
+  wallMs: number;
+  memoryMb: number;
+}
+
+export interface Addon {
+  // Throws an Error with `code` "GLOVEBOX_UNAVAILABLE" if nobody listens there.
+  connect(socketPath: string, events: NativeEvents): Line;
+}

@@ -1,0 +1,79 @@
+// What the semantics of Workers RPC (stubs, paths, pipelining, disposal, ownership: the other files of this folder) need
+// from whoever speaks Cap'n Proto for them. There are two: C++ in the worker (worker/rpc-natives.c++) and the addon of the
+// Node client (client/addon/). Everything of Cap'n Proto that matters is behind these few functions: references,
+// pipelining, order, release.
+//
+// Numbers name things and are never used twice:
+// - an *import* is a capability of somebody else that we hold;
+// - an *export* is an object of ours that somebody else may hold; one number for each time it is handed over;
+// - a *call* of ours; its number is also the import of its result's pipeline. A call *to* us has a number of its own.
+
+export const EXTERNAL_NONE = 0;
+export const EXTERNAL_STUB = 1;
+export const EXTERNAL_SERVICE = 2;
+export const EXTERNAL_READABLE = 3;
+export const EXTERNAL_WRITABLE = 4;
+export const EXTERNAL_LOADER = 5;
+export type ExternalKind = 0 | 1 | 2 | 3 | 4 | 5;
+
+// What stands in a value's place when it is not copied. `imported`: `id` is an import that is sent back or passed on;
+// otherwise it is an export.
+export interface External {
+  kind: ExternalKind;
+  id: number;
+  imported: boolean;
+}
+
+export type Imported = number;
+export type Exported = number;
+export type CallNumber = number;
+
+export interface CallLimits { cpuMs?: number; wallMs?: number }
+
+// How a call of ours came out.
+export const ANSWER_VALUE = 0;
+export const ANSWER_THROWN = 1;
+export const ANSWER_ENDED = 2;    // the worker at the other end could not answer; `value` is {code, message}
+export const ANSWER_FAILED = 3;   // nothing there to call, or the line is lost; `value` is the message
+export type AnswerKind = 0 | 1 | 2 | 3;
+
+// Us to the other side. Sending is never waited for.
+export interface Wire {
+  // `args` undefined: read the property. Throws what `externalOf` threw, a DataCloneError, or an Error if the arguments
+  // are too large; nothing has been sent then.
+  call(target: Imported, path: readonly string[], args: readonly unknown[] | undefined): CallNumber;
+  // An import, or the pipeline of a call. Forgotten at once; a call goes on and is answered all the same.
+  release(id: Imported): void;
+  // Answers a call to us. `pipeline` is an export, or 0. A value that cannot be sent is answered as what sending it threw.
+  settle(call: CallNumber, ok: boolean, value: unknown, pipeline: Exported, disposable: boolean): void;
+
+  // A worker; an import to be released. `code` is checked already (loader.ts).
+  load(loader: Imported, code: WorkerCode): Imported;
+  entrypoint(worker: Imported, name: string, props: unknown, limits: CallLimits): Imported;
+  // Ends the worker; does not release it.
+  revoke(worker: Imported): void;
+}
+
+// The other side to us.
+export interface WireEvents {
+  // While a value is written: asked for each function, proxy and object that is no plain data. Undefined: not ours, refuse it.
+  externalOf(value: object): External | undefined;
+  // While a value is read: makes what stands for an external of the other side.
+  fromExternal(kind: ExternalKind, id: Imported): object;
+
+  // A call on one of our exports. To be settled once.
+  deliver(call: CallNumber, target: Exported, path: string[], args: unknown[] | undefined): void;
+  answered(call: CallNumber, kind: AnswerKind, value: unknown, externals: number, disposable: boolean, pipeline: boolean): void;
+  // Nobody holds the export any more.
+  released(target: Exported): void;
+}
+
+// What Worker Loader calls WorkerLoaderWorkerCode, checked and brought into one form.
+export interface WorkerCode {
+  compatibilityDate: string;
+  compatibilityFlags: string[];
+  mainModule: string;
+  modules: { name: string; kind: "js" | "cjs" | "text" | "json" | "data" | "wasm"; body: string | Uint8Array }[];
+  env: object | undefined;
+  limits: { cpuMs: number; wallMs: number; memoryMb: number };   // 0: the policy's
+}
