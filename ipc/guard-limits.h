@@ -12,6 +12,9 @@ namespace glovebox::guard {
 // What the supervisor promises: the limits below leave room for it.
 constexpr uint32_t IN_FLIGHT_CALLS_MAX = 1'000;
 
+// Calls that an honest worker has open at once; it keeps further ones to itself until some are answered.
+constexpr uint32_t WORKER_CALLS_MAX = 256;
+
 // Questions of the worker that are not yet both finished by it and answered by us, the answer having left. It needs one
 // (Console.write); each costs the supervisor about 5 kB and the whole of its message.
 constexpr uint32_t QUESTIONS_MAX = 64;

@@ -1,15 +1,13 @@
 #include "worker/call-server.h"
 
-#include <capnp/message.h>
-#include <capnp/serialize.h>
-
 #include <kj/debug.h>
 
-#include <cstring>
 #include <iterator>
 #include <utility>
 
-#include "ipc/payload.h"
+#include "ipc/guard-limits.h"
+#include "ipc/large-value.h"
+#include "ipc/return-reader.h"
 #include "ipc/wire-limits.h"
 
 namespace glovebox {
@@ -25,6 +23,9 @@ ValueGraph errorGraph(kj::StringPtr message) {
   graph.nodes[1].bytes = std::string(message.begin(), message.size());
   return graph;
 }
+
+// Values that are pulled at once. Each pull keeps four reads open, which count as questions (ipc/guard-limits.h).
+constexpr unsigned PULLS_MAX = 16;
 
 rpc::Ending::Code endingCode(HostEnding ending) {
   switch (ending) {
@@ -61,11 +62,21 @@ class CallServer::Abandon {
   CallId id_;
 };
 
-kj::Promise<void> CallServer::call(CallRequest request, rpc::Return::Builder results) {
-  if (!unsent_) return run(kj::mv(request), results);
+CallServer::~CallServer() noexcept(false) {}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Calls to us
+
+kj::Promise<void> CallServer::whenAnswersHaveLeft() {
+  if (!unsent_) return kj::READY_NOW;
   auto paf = kj::newPromiseAndFulfiller<void>();
   waiting_.push_back(kj::mv(paf.fulfiller));
-  return paf.promise.then(
+  return kj::mv(paf.promise);
+}
+
+kj::Promise<void> CallServer::call(CallRequest request, rpc::Return::Builder results) {
+  if (!unsent_) return run(kj::mv(request), results);
+  return whenAnswersHaveLeft().then(
       [this, request = kj::mv(request), results]() mutable { return run(kj::mv(request), results); });
 }
 
@@ -84,11 +95,19 @@ kj::Promise<void> CallServer::run(CallRequest request, rpc::Return::Builder resu
   auto id = host_.call(kj::mv(request));
   pending_.insert(id, Pending{results, kj::mv(paf.fulfiller)});
   auto promise = paf.promise.attach(Abandon(*this, id));
-  deliver();
+  collect();
   return promise;
 }
 
-void CallServer::deliver() {
+void CallServer::collect() {
+  for (auto& action: host_.takeActions()) {
+    // In order: what waits is also what later actions refer to.
+    if (queued_.empty() && openCalls_ < guard::WORKER_CALLS_MAX) {
+      perform(action);
+    } else {
+      queued_.push_back(kj::mv(action));
+    }
+  }
   auto answers = host_.takeAnswers();
   held_.insert(held_.end(), std::make_move_iterator(answers.begin()), std::make_move_iterator(answers.end()));
   sendLogs();
@@ -111,7 +130,7 @@ void CallServer::sendLogs() {
     logging_ = true;
     tasks_.add(request.send().ignoreResult().catch_([this](kj::Exception&&) { console_ = nullptr; }).then([this]() {
       logging_ = false;
-      deliver();
+      collect();
     }));
   } else {
     while (!host_.logs().empty()) host_.logs().take(SIZE_MAX);
@@ -121,35 +140,30 @@ void CallServer::sendLogs() {
 void CallServer::respond(CallAnswer& answer) {
   kj::Maybe<rpc::Return::Builder> found;
   KJ_IF_MAYBE(pending, pending_.find(answer.id)) found = pending->results;
-  if (found == nullptr) return;   // abandoned
+  if (found == nullptr) {   // abandoned
+    takeBack(answer.graph);
+    if (answer.pipeline != 0) release(answer.pipeline);
+    return;
+  }
   auto results = KJ_ASSERT_NONNULL(found);
-  switch (answer.kind) {
-    case CallAnswer::Kind::VALUE: {
-      auto bytes = payloadBytes(answer.graph);
-      if (bytes > wire::PAYLOAD_BYTES_MAX) {
-        setThrownError(results, kj::str("Serialized RPC arguments or return values are limited to 32MiB, but the size of this "
-                                        "value was: ", bytes, " bytes."));
-      } else {
-        writePayload(kj::mv(answer.graph), results.initValue(), wire::INLINE_BYTES, [](auto&) -> capnp::Capability::Client { return nullptr; });
-      }
-      break;
+  if (answer.kind == CallAnswer::Kind::ENDED) {
+    auto ended = results.initEnded();
+    ended.setCode(endingCode(answer.ending));
+    ended.setMessage(endingText(answer.ending));
+  } else {
+    bool isValue = answer.kind == CallAnswer::Kind::VALUE;
+    auto bytes = payloadBytes(answer.graph);
+    if (bytes > wire::PAYLOAD_BYTES_MAX) {
+      takeBack(answer.graph);
+      if (answer.pipeline != 0) release(std::exchange(answer.pipeline, 0));
+      setThrownError(results, kj::str("Serialized RPC arguments or return values are limited to 32MiB, but the size of this "
+                                      "value was: ", bytes, " bytes."));
+    } else {
+      writePayload(kj::mv(answer.graph), isValue ? results.initValue() : results.initThrown(), wire::INLINE_BYTES,
+                   [this](const ValueExternal& external) { return capabilityOf(external); });
     }
-    case CallAnswer::Kind::THROWN: {
-      auto bytes = payloadBytes(answer.graph);
-      if (bytes <= wire::INLINE_BYTES) {
-        writePayload(answer.graph, results.initThrown());
-      } else {
-        setThrownError(results, kj::str("What was thrown is too large to be sent: ", bytes, " bytes, ", wire::INLINE_BYTES,
-                                        " are allowed."));
-      }
-      break;
-    }
-    case CallAnswer::Kind::ENDED: {
-      auto ended = results.initEnded();
-      ended.setCode(endingCode(answer.ending));
-      ended.setMessage(endingText(answer.ending));
-      break;
-    }
+    if (answer.pipeline != 0) results.setPipeline(kj::heap<ExportedTarget>(*this, answer.pipeline));
+    results.setDisposable(answer.disposable);
   }
   auto fulfiller = kj::mv(KJ_ASSERT_NONNULL(pending_.find(answer.id)).fulfiller);
   pending_.erase(answer.id);
@@ -157,5 +171,324 @@ void CallServer::respond(CallAnswer& answer) {
 }
 
 void setThrownError(rpc::Return::Builder results, kj::StringPtr message) { writePayload(errorGraph(message), results.initThrown()); }
+
+kj::Promise<void> CallTarget::call(CallContext context) {
+#if CAPNP_VERSION < 1000000
+  context.allowCancellation();
+#endif
+  auto params = context.getParams();
+  auto results = context.getResults();
+  CallRequest request;
+  KJ_IF_MAYBE(problem, address(request)) {
+    setThrownError(results, *problem);
+    return kj::READY_NOW;
+  }
+  auto path = params.getPath();
+  if (path.size() > wire::PATH_DEPTH_MAX) {
+    setThrownError(results, "RPC pipelined property path is too deep (max 64)."_kj);
+    return kj::READY_NOW;
+  }
+  for (auto name: path) request.path.emplace_back(name.begin(), name.size());
+  auto operation = params.getOperation();
+  request.get = operation.isGet();
+
+  auto invalid = [results](kj::Exception&& exception) mutable {
+    setThrownError(results, kj::str("The arguments of this call are not valid: ", exception.getDescription()));
+    return kj::Promise<void>(kj::READY_NOW);
+  };
+  if (request.get || (pulling_ == 0 && isInline(operation.getInvoke()))) {
+    kj::Maybe<ReceivedValue> arguments;
+    if (!request.get) {
+      KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() { arguments = readInlinePayload(operation.getInvoke()); })) {
+        return invalid(kj::mv(*exception));
+      }
+    } else {
+      arguments = ReceivedValue();
+    }
+    if (pulling_ == 0) {
+      context.releaseParams();
+      return deliver(kj::mv(request), kj::mv(KJ_ASSERT_NONNULL(arguments)), results);
+    }
+  }
+
+  // Arguments that are pulled must not be overtaken by later calls on the same target.
+  auto received = request.get ? kj::Promise<ReceivedValue>(ReceivedValue()) : calls_.pull(operation.getInvoke());
+  context.releaseParams();
+  auto paf = kj::newPromiseAndFulfiller<void>();
+  auto before = lastPulled_.addBranch();
+  lastPulled_ = paf.promise.fork();
+  pulling_++;
+  auto next = kj::defer([this, fulfiller = kj::mv(paf.fulfiller)]() mutable {
+    pulling_--;
+    fulfiller->fulfill();
+  });
+  return received.then([before = kj::mv(before)](ReceivedValue value) mutable {
+        return before.then([value = kj::mv(value)]() mutable { return kj::mv(value); });
+      })
+      .then([this, request = kj::mv(request), results, next = kj::mv(next)](ReceivedValue value) mutable {
+        auto delivered = deliver(kj::mv(request), kj::mv(value), results);
+        { auto over = kj::mv(next); }
+        return delivered;
+      }, kj::mv(invalid))
+      .attach(thisCap());
+}
+
+kj::Promise<void> CallTarget::deliver(CallRequest request, ReceivedValue&& arguments, rpc::Return::Builder results) {
+  if (!request.get) {
+    auto root = arguments.graph.nodes[0].kind;
+    if (root != ValueNode::Kind::ARRAY && root != ValueNode::Kind::NUMBERS) {
+      setThrownError(results, "The arguments of this call are not an array."_kj);
+      return kj::READY_NOW;
+    }
+    request.arguments = calls_.import(kj::mv(arguments));
+  }
+  return calls_.call(kj::mv(request), results);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What the code holds of others, and others of it
+
+ValueGraph CallServer::import(ReceivedValue&& received) {
+  for (size_t i = 0; i < received.graph.externals.size(); ++i) {
+    auto id = received.graph.externals[i].id = host_.newId();
+    imports_.insert(id, kj::mv(received.capabilities[i]));
+  }
+  return kj::mv(received.graph);
+}
+
+kj::Promise<ReceivedValue> CallServer::pull(rpc::Payload::Reader payload) {
+  if (isInline(payload)) return kj::evalNow([&]() { return readInlinePayload(payload); });
+  if (pulls_ < PULLS_MAX) {
+    pulls_++;
+    return readPayload(payload).attach(kj::defer([this]() { pullEnded(); }));
+  }
+  auto paf = kj::newPromiseAndFulfiller<void>();
+  waitingPulls_.push_back(kj::mv(paf.fulfiller));
+  auto copy = kj::heap<capnp::MallocMessageBuilder>();
+  copy->setRoot(payload);
+  auto reader = copy->getRoot<rpc::Payload>().asReader();
+  return paf.promise
+      .then([this, reader]() {
+        pulls_++;
+        return readPayload(reader).attach(kj::defer([this]() { pullEnded(); }));
+      })
+      .attach(kj::mv(copy));
+}
+
+void CallServer::pullEnded() {
+  pulls_--;
+  while (!waitingPulls_.empty()) {
+    auto next = kj::mv(waitingPulls_.front());
+    waitingPulls_.pop_front();
+    if (!next->isWaiting()) continue;   // given up meanwhile
+    next->fulfill();
+    return;
+  }
+}
+
+kj::Maybe<capnp::Capability::Client&> CallServer::find(uint64_t id) { return imports_.find(id); }
+
+capnp::Capability::Client CallServer::capabilityOf(const ValueExternal& external) {
+  if (!external.imported) return rpc::Target::Client(kj::heap<ExportedTarget>(*this, external.id));
+  KJ_IF_MAYBE(capability, find(external.id)) return *capability;
+  return KJ_EXCEPTION(FAILED, "This stub was released before it could be sent.");
+}
+
+void CallServer::takeBack(const ValueGraph& graph) {
+  for (auto& external: graph.externals) {
+    if (!external.imported) release(external.id);
+  }
+}
+
+// Often in the middle of something of Cap'n Proto's, where no code may run.
+void CallServer::release(uint64_t exported) {
+  released_.push_back(exported);
+  if (tellingReleased_) return;
+  tellingReleased_ = true;
+  tasks_.add(kj::evalLater([this]() { return whenAnswersHaveLeft(); }).then([this]() {
+    tellingReleased_ = false;
+    host_.released(std::exchange(released_, {}));
+    collect();
+  }));
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Calls of ours
+
+void CallServer::perform(HostAction& action) {
+  switch (action.kind) {
+    case HostAction::Kind::CALL: return performCall(action);
+    case HostAction::Kind::RELEASE: imports_.erase(action.id); return;
+    case HostAction::Kind::LOOPBACK:
+      imports_.insert(action.id, rpc::Target::Client(kj::heap<ExportedTarget>(*this, action.target)));
+      return;
+    case HostAction::Kind::LOAD: return performLoad(action);
+    case HostAction::Kind::ENTRYPOINT: return performEntrypoint(action);
+    case HostAction::Kind::REVOKE:
+      KJ_IF_MAYBE(worker, find(action.target)) {
+        tasks_.add(worker->castAs<rpc::Worker>().revokeRequest().send().ignoreResult());
+      }
+      return;
+  }
+}
+
+void CallServer::performCall(HostAction& action) {
+  auto id = action.id;
+  kj::Maybe<capnp::RemotePromise<rpc::Return>> sent;
+  KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() {
+    capnp::Capability::Client& target = KJ_REQUIRE_NONNULL(find(action.target), "This stub was released before the call.");
+    auto request = target.castAs<rpc::Target>().callRequest();
+    auto path = request.initPath(uint(action.path.size()));
+    for (auto i: kj::indices(path)) path.set(uint(i), capnp::Text::Reader(action.path[i].c_str(), action.path[i].size()));
+    if (action.get) {
+      request.getOperation().setGet();
+    } else {
+      writePayload(kj::mv(action.graph), request.getOperation().initInvoke(), wire::INLINE_BYTES,
+                   [this](const ValueExternal& external) { return capabilityOf(external); });
+    }
+    sent = request.send();
+  })) {
+    takeBack(action.graph);
+    imports_.insert(id, kj::cp(*exception));
+    RemoteAnswer answer;
+    answer.message = exception->getDescription().cStr();
+    tasks_.add(kj::evalLater([this, id, answer = kj::mv(answer)]() mutable { answered(id, kj::mv(answer)); }));
+    return;
+  }
+  auto& promise = KJ_ASSERT_NONNULL(sent);
+  imports_.insert(id, promise.getPipeline());
+  openCalls_++;
+  tasks_.add(promise
+                 .then([this, id](capnp::Response<rpc::Return>&& response) { return read(id, kj::mv(response)); })
+                 .catch_([](kj::Exception&& exception) {
+                   RemoteAnswer answer;
+                   answer.message = exception.getDescription().cStr();
+                   return answer;
+                 })
+                 .then([this](RemoteAnswer answer) {
+                   return whenAnswersHaveLeft().then([answer = kj::mv(answer)]() mutable { return kj::mv(answer); });
+                 })
+                 .then([this, id](RemoteAnswer answer) {
+                   openCalls_--;
+                   answered(id, kj::mv(answer));
+                 }));
+}
+
+kj::Promise<RemoteAnswer> CallServer::read(uint64_t call, capnp::Response<rpc::Return>&& response) {
+  RemoteAnswer answer;
+  answer.pipeline = response.hasPipeline();
+  answer.disposable = response.getDisposable();
+  if (response.isEnded()) {
+    answer.kind = RemoteAnswer::Kind::ENDED;
+    answer.code = endingName(response.getEnded().getCode()).cStr();
+    auto message = response.getEnded().getMessage();
+    answer.message.assign(message.begin(), message.size());
+    return kj::mv(answer);
+  }
+  bool isValue = response.isValue();
+  answer.kind = isValue ? RemoteAnswer::Kind::VALUE : RemoteAnswer::Kind::THROWN;
+  auto payload = isValue ? response.getValue() : response.getThrown();
+  if (isInline(payload)) {
+    answer.graph = import(readInlinePayload(payload));
+    return kj::mv(answer);
+  }
+  return pull(payload)
+      .then([this, answer = kj::mv(answer)](ReceivedValue value) mutable {
+        answer.graph = import(kj::mv(value));
+        return kj::mv(answer);
+      })
+      .attach(kj::mv(response));
+}
+
+void CallServer::answered(uint64_t call, RemoteAnswer&& answer) {
+  unsent_ = true;
+  host_.answered(call, kj::mv(answer));
+  collect();
+  while (!queued_.empty() && openCalls_ < guard::WORKER_CALLS_MAX) {
+    auto action = kj::mv(queued_.front());
+    queued_.pop_front();
+    perform(action);
+  }
+}
+
+void CallServer::performLoad(HostAction& action) {
+  capnp::Capability::Client worker = nullptr;
+  KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() {
+    capnp::Capability::Client& loader = KJ_REQUIRE_NONNULL(find(action.target), "This loader was released.");
+    auto& source = *action.code;
+    auto request = loader.castAs<rpc::Loader>().loadRequest();
+    auto code = request.initCode();
+    code.setCompatibilityDate(source.compatibilityDate.c_str());
+    auto flags = code.initCompatibilityFlags(uint(source.compatibilityFlags.size()));
+    for (auto i: kj::indices(flags)) flags.set(uint(i), source.compatibilityFlags[i].c_str());
+    code.setMainModule(source.mainModule.c_str());
+    auto limits = code.initLimits();
+    limits.setCpuMs(source.cpuMs);
+    limits.setWallMs(source.wallMs);
+    limits.setMemoryMb(source.memoryMb);
+    size_t bytes = 0;
+    for (auto& module: source.modules) bytes += module.name.size() + module.body.size() + 64;
+    if (!source.env.nodes.empty()) bytes += payloadBytes(source.env);
+    if (bytes <= wire::INLINE_BYTES) {
+      writeModules(source, code);
+    } else {
+      auto bulk = kj::heap<capnp::MallocMessageBuilder>();
+      writeModules(source, bulk->initRoot<rpc::WorkerCode>());
+      offerLarge(kj::mv(bulk), request.initBulk());
+    }
+    if (!source.env.nodes.empty()) {
+      KJ_REQUIRE(payloadBytes(source.env) <= wire::INLINE_BYTES, "The env of a worker that a worker loads is limited", wire::INLINE_BYTES);
+      writePayload(kj::mv(source.env), code.initEnv(), wire::INLINE_BYTES,
+                   [this](const ValueExternal& external) { return capabilityOf(external); });
+    }
+    KJ_IF_MAYBE(console, console_) request.setConsole(*console);
+    worker = request.send().getWorker();
+  })) {
+    takeBack(action.code->env);
+    worker = kj::mv(*exception);
+  }
+  imports_.insert(action.id, kj::mv(worker));
+}
+
+void CallServer::writeModules(const WorkerSource& source, rpc::WorkerCode::Builder code) {
+  auto modules = code.initModules(uint(source.modules.size()));
+  for (auto i: kj::indices(modules)) {
+    auto& from = source.modules[i];
+    auto to = modules[uint(i)];
+    to.setName(from.name.c_str());
+    capnp::Text::Reader text(from.body.c_str(), from.body.size());
+    auto data = kj::arrayPtr(reinterpret_cast<const kj::byte*>(from.body.data()), from.body.size());
+    switch (from.kind) {
+      case ModuleSource::Kind::JS: to.setJs(text); break;
+      case ModuleSource::Kind::CJS: to.setCjs(text); break;
+      case ModuleSource::Kind::TEXT: to.setText(text); break;
+      case ModuleSource::Kind::JSON: to.setJson(text); break;
+      case ModuleSource::Kind::DATA: to.setData(data); break;
+      case ModuleSource::Kind::WASM: to.setWasm(data); break;
+    }
+  }
+}
+
+void CallServer::performEntrypoint(HostAction& action) {
+  capnp::Capability::Client entrypoint = nullptr;
+  KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() {
+    capnp::Capability::Client& worker = KJ_REQUIRE_NONNULL(find(action.target), "This worker was disposed of.");
+    auto request = worker.castAs<rpc::Worker>().getEntrypointRequest();
+    request.setName(action.name.c_str());
+    if (!action.graph.nodes.empty()) {
+      KJ_REQUIRE(payloadBytes(action.graph) <= wire::INLINE_BYTES, "The props of an entrypoint are limited", wire::INLINE_BYTES);
+      writePayload(kj::mv(action.graph), request.initProps(), wire::INLINE_BYTES,
+                   [this](const ValueExternal& external) { return capabilityOf(external); });
+    }
+    auto limits = request.initLimits();
+    limits.setCpuMs(action.cpuMs);
+    limits.setWallMs(action.wallMs);
+    entrypoint = request.send().getEntrypoint();
+  })) {
+    takeBack(action.graph);
+    entrypoint = kj::mv(*exception);
+  }
+  imports_.insert(action.id, kj::mv(entrypoint));
+}
 
 }  // namespace glovebox

@@ -1,4 +1,4 @@
-// What the runtime asks of the host that runs it: randomness, timers, the console, the end of a call.
+// What the runtime asks of the host that runs it: randomness, timers, the console.
 
 #include "worker/engine/engine.h"
 #include "worker/engine/native.h"
@@ -56,25 +56,10 @@ void currentInvocation(const Info& info) {
   info.GetReturnValue().Set(double(Engine::of(info.GetIsolate()).currentInvocation()));
 }
 
-void settle(const Info& info) {
-  auto& engine = Engine::of(info.GetIsolate());
-  if (engine.calls != nullptr) {
-    engine.calls->settled(uint64_t(info[0].As<v8::Number>()->Value()), info[1]->IsTrue(), info[2]);
-  }
-}
-
-void invocationEnded(const Info& info) {
-  auto& engine = Engine::of(info.GetIsolate());
-  auto id = uint64_t(info[0].As<v8::Number>()->Value());
-  engine.timers.clearOf(id);
-  if (engine.calls != nullptr) engine.calls->invocationEnded(id);
-}
-
 constexpr NativeFunction NATIVES[] = {
     {"randomDoubles", randomDoubles}, {"setTimer", setTimer},         {"clearTimer", clearTimer},
-    {"log", log},                     {"refuseAtTopLevel", refuseAtTopLevel}, {"settle", settle},
+    {"log", log},                     {"refuseAtTopLevel", refuseAtTopLevel},
     {"currentInvocation", currentInvocation},
-    {"invocationEnded", invocationEnded},
 };
 
 }  // namespace

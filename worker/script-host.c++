@@ -3,7 +3,7 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "worker/engine/engine.h"
@@ -36,7 +36,10 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
       : engine_(engine), isolate_(engine.isolate()), profile_(profile) {
     v8::HandleScope scope(isolate_);
     auto context = engine_.context();
-    for (auto [name, to] : {std::pair{"invoke", &invoke_}, {"setEnv", &setEnv_}, {"setMain", &setMain_}, {"forget", &forget_}}) {
+    for (auto [name, to] : {std::pair{"invoke", &invoke_}, {"deliver", &deliver_}, {"answered", &answered_}, {"begin", &begin_},
+                            {"setMain", &setMain_}, {"ownerOfExport", &ownerOfExport_}, {"ownerOfCall", &ownerOfCall_},
+                            {"released", &released_}, {"dropReceived", &dropReceived_}, {"isAwaiting", &isAwaiting_},
+                            {"abandoned", &abandoned_}, {"forgetAll", &forgetAll_}}) {
       to->Reset(isolate_, engine_.hooks()->Get(context, string(name)).ToLocalChecked().As<v8::Function>());
     }
     engine_.calls = this;
@@ -63,7 +66,16 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
                               "  const copy = { ...input, list: [1, 2, 'three'].map((x) => `${x}`), at: Date.now() };\n"
                               "  await null;\n"
                               "  return JSON.parse(JSON.stringify(copy));\n"
-                              "} }\n"});
+                              "}, async tool(input, env) { return await env.TOOL.use(input); } }\n"});
+    // env: { TOOL: a stub }
+    source.env.nodes.resize(3);
+    source.env.nodes[0].kind = ValueNode::Kind::OBJECT;
+    source.env.nodes[0].properties = {{1, 2}};
+    source.env.nodes[1].kind = ValueNode::Kind::TEXT;
+    source.env.nodes[1].bytes = "TOOL";
+    source.env.nodes[2].kind = ValueNode::Kind::EXTERNAL;
+    source.env.nodes[2].ref = 0;
+    source.env.externals.push_back({ValueExternal::Kind::STUB, true, newId(), ""});
     start(std::move(source));
     ValueGraph arguments;   // [{ value: "text" }]
     arguments.nodes.resize(4);
@@ -75,15 +87,30 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     arguments.nodes[2].kind = arguments.nodes[3].kind = ValueNode::Kind::TEXT;
     arguments.nodes[2].bytes = "value";
     arguments.nodes[3].bytes = "text";
-    call({"", nullptr, {"handler"}, false, arguments});
+    call({"", nullptr, 0, {"handler"}, false, arguments});
     if (how == WarmUp::ZYGOTE) {
+      call({"", nullptr, 0, {"tool"}, false, arguments});
+      for (auto& action : takeActions()) {
+        if (action.kind != HostAction::Kind::CALL) continue;
+        RemoteAnswer answer;
+        answer.kind = RemoteAnswer::Kind::VALUE;
+        answer.pipeline = true;
+        answer.graph.nodes.assign(arguments.nodes.begin() + 1, arguments.nodes.end());
+        answer.graph.nodes[0].properties = {{1, 2}};
+        answered(action.id, std::move(answer));
+      }
       arguments.nodes[0].length = 2;
       arguments.nodes[0].items = {1, 1};
-      call({"Named", nullptr, {"m"}, false, std::move(arguments)});
+      call({"Named", nullptr, 0, {"m"}, false, std::move(arguments)});
     }
     // Forget all of it.
+    std::vector<uint64_t> pipelines;
+    for (auto& answer : answers_) pipelines.push_back(answer.pipeline);
+    released(pipelines);
     answers_.clear();
     calls_.clear();
+    forgetAll();
+    actions_.clear();
     startFailure_ = {};
     modules_ = nullptr;
     modules_ = std::make_unique<Modules>(engine_, profile_);
@@ -99,12 +126,11 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
 
   CallId call(CallRequest request) override {
     auto id = nextId_++;
-    calls_.emplace(id, Call{});
+    calls_.insert(id);
     if (failed_) {
       auto answer = startFailure_;
       answer.id = id;
       this->answer(std::move(answer));
-      calls_.erase(id);
       return id;
     }
     MemoryBudget::ofProcess().refused = false;
@@ -112,10 +138,30 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     return id;
   }
 
+  void answered(uint64_t call, RemoteAnswer answer) override {
+    MemoryBudget::ofProcess().refused = false;
+    turn([&]() { hearAnswer(call, answer); });
+  }
+
+  void released(const std::vector<uint64_t>& exports) override {
+    turn([&]() {
+      for (auto id : exports) {
+        if (id == 0) continue;
+        v8::TryCatch tryCatch(isolate_);
+        engine_.setCurrentInvocation(askNumber(ownerOfExport_, id));
+        v8::Local<v8::Value> parameter = number(id);
+        (void)released_.Get(isolate_)->Call(engine_.context(), v8::Undefined(isolate_), 1, &parameter);
+        if (tryCatch.HasTerminated()) break;
+      }
+      engine_.setCurrentInvocation(0);
+    });
+  }
+
+  uint64_t newId() override { return nextId_++; }
+
   void abandon(CallId id) override {
     if (calls_.erase(id) == 0) return;
-    engine_.timers.clearOf(id);
-    forget({id});
+    turn([&]() { (void)callFunction(abandoned_, {number(id)}); });
   }
 
   double msUntilTimer() override {
@@ -154,19 +200,17 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
   bool idle() override {
     turn([] {});
     if (!answers_.empty()) return true;
-    if (!engine_.timers.empty() || calls_.empty()) return false;
+    if (!actions_.empty()) return true;
+    if (!engine_.timers.empty() || calls_.empty() || isAwaiting()) return false;
     endCalls(HostEnding::HUNG);
     return !answers_.empty();
   }
 
   std::vector<CallAnswer> takeAnswers() override { return std::exchange(answers_, {}); }
+  std::vector<HostAction> takeActions() override { return std::exchange(actions_, {}); }
   LogBuffer& logs() override { return engine_.logs; }
 
  private:
-  struct Call {
-    bool answered = false;
-  };
-
   // Runs `body` and then all that JavaScript has left to do.
   template <typename Body>
   void turn(Body&& body) {
@@ -185,57 +229,233 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     auto context = engine_.context();
     v8::TryCatch tryCatch(isolate_);
     v8::Local<v8::Value> props, arguments = v8::Undefined(isolate_);
-    if (request.props == nullptr || request.props->nodes.empty()) props = v8::Object::New(isolate_);
-    else if (!fromGraph(context, *request.props).ToLocal(&props)) return callFailed(id, tryCatch);
+    bool isEntrypoint = request.target == 0;
+    // What is read belongs to whose invocation it is; props to none, because they outlive this call.
+    engine_.setCurrentInvocation(0);
+    if (isEntrypoint) {
+      if (request.props == nullptr || request.props->nodes.empty()) props = v8::Object::New(isolate_);
+      else if (!fromGraph(context, *request.props).ToLocal(&props)) return callFailed(id, tryCatch);
+    }
+    engine_.setCurrentInvocation(isEntrypoint ? id : ownerOfDelivery(id, request.target));
     if (!request.get && !fromGraph(context, request.arguments).ToLocal(&arguments)) return callFailed(id, tryCatch);
     std::vector<v8::Local<v8::Value>> path;
     for (auto& name : request.path) path.push_back(string(name));
-    v8::Local<v8::Value> parameters[] = {v8::Number::New(isolate_, double(id)), string(request.entrypoint), props,
-                                         v8::Array::New(isolate_, path.data(), path.size()), arguments};
-    engine_.setCurrentInvocation(id);
-    if (invoke_.Get(isolate_)->Call(context, v8::Undefined(isolate_), 5, parameters).IsEmpty()) callFailed(id, tryCatch);
+    auto names = v8::Array::New(isolate_, path.data(), path.size());
+    bool called;
+    if (isEntrypoint) {
+      v8::Local<v8::Value> parameters[] = {number(id), string(request.entrypoint), props, names, arguments};
+      called = !invoke_.Get(isolate_)->Call(context, v8::Undefined(isolate_), 5, parameters).IsEmpty();
+    } else {
+      v8::Local<v8::Value> parameters[] = {number(id), number(request.target), names, arguments};
+      called = !deliver_.Get(isolate_)->Call(context, v8::Undefined(isolate_), 4, parameters).IsEmpty();
+    }
+    if (!called) callFailed(id, tryCatch);
+    engine_.setCurrentInvocation(0);
+  }
+
+  // A call on an entrypoint that was exported begins an invocation of its own.
+  uint64_t ownerOfDelivery(CallId id, uint64_t target) {
+    auto owner = askNumber(ownerOfExport_, target);
+    return owner == 0 ? id : owner;
+  }
+
+  void hearAnswer(uint64_t call, RemoteAnswer& answer) {
+    auto context = engine_.context();
+    v8::TryCatch tryCatch(isolate_);
+    engine_.setCurrentInvocation(askNumber(ownerOfCall_, call));
+    v8::Local<v8::Value> value;
+    auto kind = answer.kind;
+    switch (kind) {
+      case RemoteAnswer::Kind::VALUE:
+      case RemoteAnswer::Kind::THROWN:
+        if (!fromGraph(context, answer.graph).ToLocal(&value)) {
+          if (tryCatch.HasTerminated()) return;
+          // Too large for this worker, or malformed: the call fails with that.
+          value = tryCatch.Exception();
+          tryCatch.Reset();
+          kind = RemoteAnswer::Kind::THROWN;
+          callFunction(dropReceived_, {});
+        }
+        break;
+      case RemoteAnswer::Kind::ENDED: {
+        auto ending = v8::Object::New(isolate_);
+        ending->Set(context, string("code"), string(answer.code)).Check();
+        ending->Set(context, string("message"), string(answer.message)).Check();
+        value = ending;
+        break;
+      }
+      case RemoteAnswer::Kind::FAILED: value = string(answer.message); break;
+    }
+    callFunction(answered_, {number(call), v8::Integer::New(isolate_, int(kind)), value,
+                             v8::Integer::New(isolate_, int(answer.graph.externals.size())),
+                             v8::Boolean::New(isolate_, answer.disposable), v8::Boolean::New(isolate_, answer.pipeline)});
     engine_.setCurrentInvocation(0);
   }
 
   void callFailed(CallId id, v8::TryCatch& tryCatch) {
-    if (!tryCatch.HasTerminated() && tryCatch.HasCaught()) settled(id, false, tryCatch.Exception());
+    engine_.setCurrentInvocation(0);
+    if (tryCatch.HasTerminated() || !tryCatch.HasCaught()) return;
+    auto exception = tryCatch.Exception();
+    tryCatch.Reset();
+    callFunction(dropReceived_, {});
+    (void)settle(id, false, exception, 0, false);
   }
 
-  // CallObserver; called by the runtime.
-  void settled(CallId id, bool ok, v8::Local<v8::Value> value) override {
-    auto it = calls_.find(id);
-    if (it == calls_.end() || it->second.answered) return;
-    auto context = engine_.context();
-    CallAnswer result{id, ok ? CallAnswer::Kind::VALUE : CallAnswer::Kind::THROWN, {}, {}};
+  // One of the runtime's functions, in which nothing of the user's fails; if it is terminated, checkTermination() sees to it.
+  v8::MaybeLocal<v8::Value> callFunction(v8::Global<v8::Function>& function, std::initializer_list<v8::Local<v8::Value>> parameters) {
+    std::vector<v8::Local<v8::Value>> list(parameters);
+    return function.Get(isolate_)->Call(engine_.context(), v8::Undefined(isolate_), int(list.size()), list.data());
+  }
+
+  uint64_t askNumber(v8::Global<v8::Function>& function, uint64_t id) {
+    v8::Local<v8::Value> result;
+    if (!callFunction(function, {number(id)}).ToLocal(&result) || !result->IsNumber()) return 0;
+    return uint64_t(result.As<v8::Number>()->Value());
+  }
+
+  bool isAwaiting() {
+    v8::HandleScope scope(isolate_);
+    v8::Local<v8::Value> result;
+    return callFunction(isAwaiting_, {}).ToLocal(&result) && result->IsTrue();
+  }
+
+  void forgetAll() {
+    v8::HandleScope scope(isolate_);
+    (void)callFunction(forgetAll_, {});
+  }
+
+  // -- CallObserver; called by the runtime ---------------------------------------------------------------------------
+
+  bool settle(uint64_t id, bool ok, v8::Local<v8::Value> value, uint64_t pipeline, bool disposable) override {
+    if (!calls_.contains(id)) return false;
+    CallAnswer result;
+    result.id = id;
+    result.kind = ok ? CallAnswer::Kind::VALUE : CallAnswer::Kind::THROWN;
+    result.pipeline = pipeline;
+    result.disposable = disposable;
     if (!ok && isRefusedMemory(value)) {
       result.kind = CallAnswer::Kind::ENDED;
       result.ending = HostEnding::EXCEEDED_MEMORY;
-      return answer(std::move(result));
-    }
-    v8::TryCatch tryCatch(isolate_);
-    if (!toGraph(context, value, result.graph)) {
-      if (tryCatch.HasTerminated()) return;   // checkTermination() will answer
-      auto problem = tryCatch.Exception();
-      tryCatch.Reset();
-      result.kind = CallAnswer::Kind::THROWN;
-      result.graph = {};
-      // What cannot be cloned and was thrown is told as text; what was to be returned, by why it cannot.
-      if (!ok || !toGraph(context, problem, result.graph)) {
-        if (tryCatch.HasTerminated()) return;
-        tryCatch.Reset();
-        v8::String::Utf8Value text(isolate_, ok ? problem : value);
-        result.graph = errorGraph(*text ? std::string(*text, size_t(text.length())) : "a value that cannot be shown");
-      }
+      result.pipeline = 0;
+    } else if (!toGraph(engine_.context(), value, result.graph)) {
+      return false;   // the exception is the runtime's
     }
     answer(std::move(result));
+    return true;
   }
 
-  void invocationEnded(CallId id) override { calls_.erase(id); }
+  void invocationEnded(uint64_t) override {}
+
+  uint64_t call(uint64_t target, v8::Local<v8::Array> path, v8::Local<v8::Value> arguments) override {
+    HostAction action{HostAction::Kind::CALL};
+    action.target = target;
+    action.get = arguments->IsUndefined();
+    for (uint32_t i = 0; i < path->Length(); ++i) {
+      v8::Local<v8::Value> name;
+      if (!path->Get(engine_.context(), i).ToLocal(&name)) return 0;
+      action.path.push_back(utf8(name));
+    }
+    if (!action.get && !toGraph(engine_.context(), arguments, action.graph)) return 0;
+    return act(std::move(action));
+  }
+
+  void release(uint64_t import) override {
+    HostAction action{HostAction::Kind::RELEASE};
+    action.id = import;
+    actions_.push_back(std::move(action));
+  }
+
+  uint64_t loopback(uint64_t target) override {
+    HostAction action{HostAction::Kind::LOOPBACK};
+    action.target = target;
+    return act(std::move(action));
+  }
+
+  uint64_t entrypoint(uint64_t worker, const Entrypoint& entrypoint) override {
+    HostAction action{HostAction::Kind::ENTRYPOINT};
+    action.target = worker;
+    action.name = utf8(entrypoint.name);
+    action.cpuMs = uint32_t(entrypoint.cpuMs);
+    action.wallMs = uint32_t(entrypoint.wallMs);
+    if (!entrypoint.props->IsUndefined() && !toGraph(engine_.context(), entrypoint.props, action.graph)) return 0;
+    return act(std::move(action));
+  }
+
+  void revoke(uint64_t worker) override {
+    HostAction action{HostAction::Kind::REVOKE};
+    action.target = worker;
+    actions_.push_back(std::move(action));
+  }
+
+  // `code` is the runtime's own object (WorkerCode in ipc/js/wire.ts), checked.
+  uint64_t load(uint64_t loader, v8::Local<v8::Object> code) override {
+    HostAction action{HostAction::Kind::LOAD};
+    action.target = loader;
+    action.code = std::make_shared<WorkerSource>();
+    auto& source = *action.code;
+    v8::Local<v8::Value> date, flags, main, modules, env, limits;
+    if (!get(code, "compatibilityDate", date) || !get(code, "compatibilityFlags", flags) || !get(code, "mainModule", main) ||
+        !get(code, "modules", modules) || !get(code, "env", env) || !get(code, "limits", limits)) {
+      return 0;
+    }
+    source.compatibilityDate = utf8(date);
+    source.mainModule = utf8(main);
+    auto flagList = flags.As<v8::Array>();
+    for (uint32_t i = 0; i < flagList->Length(); ++i) {
+      v8::Local<v8::Value> flag;
+      if (!flagList->Get(engine_.context(), i).ToLocal(&flag)) return 0;
+      source.compatibilityFlags.push_back(utf8(flag));
+    }
+    auto moduleList = modules.As<v8::Array>();
+    for (uint32_t i = 0; i < moduleList->Length(); ++i) {
+      v8::Local<v8::Value> module;
+      if (!moduleList->Get(engine_.context(), i).ToLocal(&module) || !addModule(module.As<v8::Object>(), source)) return 0;
+    }
+    v8::Local<v8::Value> cpuMs, wallMs, memoryMb;
+    auto limitObject = limits.As<v8::Object>();
+    if (!get(limitObject, "cpuMs", cpuMs) || !get(limitObject, "wallMs", wallMs) || !get(limitObject, "memoryMb", memoryMb)) return 0;
+    source.cpuMs = uint32_t(cpuMs.As<v8::Number>()->Value());
+    source.wallMs = uint32_t(wallMs.As<v8::Number>()->Value());
+    source.memoryMb = uint32_t(memoryMb.As<v8::Number>()->Value());
+    if (!env->IsUndefined() && !toGraph(engine_.context(), env, source.env)) return 0;
+    return act(std::move(action));
+  }
+
+  bool addModule(v8::Local<v8::Object> module, WorkerSource& source) {
+    static constexpr std::pair<const char*, ModuleSource::Kind> KINDS[] = {
+        {"js", ModuleSource::Kind::JS},     {"cjs", ModuleSource::Kind::CJS},   {"text", ModuleSource::Kind::TEXT},
+        {"data", ModuleSource::Kind::DATA}, {"json", ModuleSource::Kind::JSON}, {"wasm", ModuleSource::Kind::WASM}};
+    v8::Local<v8::Value> name, kind, body;
+    if (!get(module, "name", name) || !get(module, "kind", kind) || !get(module, "body", body)) return false;
+    ModuleSource made;
+    made.name = utf8(name);
+    auto kindName = utf8(kind);
+    for (auto& [text, value] : KINDS) {
+      if (kindName == text) made.kind = value;
+    }
+    if (body->IsString()) {
+      made.body = utf8(body);
+    } else {
+      auto bytes = body.As<v8::Uint8Array>();
+      made.body.resize(bytes->ByteLength());
+      bytes->CopyContents(made.body.data(), made.body.size());
+    }
+    source.modules.push_back(std::move(made));
+    return true;
+  }
+
+  bool get(v8::Local<v8::Object> object, const char* name, v8::Local<v8::Value>& value) {
+    return object->Get(engine_.context(), string(name)).ToLocal(&value);
+  }
+
+  uint64_t act(HostAction action) {
+    auto id = action.id = newId();
+    actions_.push_back(std::move(action));
+    return id;
+  }
 
   void answer(CallAnswer answer) {
-    auto it = calls_.find(answer.id);
-    if (it == calls_.end() || it->second.answered) return;
-    it->second.answered = true;
+    if (calls_.erase(answer.id) == 0) return;
     answers_.push_back(std::move(answer));
   }
 
@@ -248,24 +468,20 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
   }
 
   void endCalls(HostEnding ending) {
-    std::vector<CallId> ids;
-    for (auto& [id, call] : calls_) ids.push_back(id);
-    for (auto id : ids) answer({id, CallAnswer::Kind::ENDED, {}, ending});
-    calls_.clear();
-    forget(ids);
+    auto ids = std::exchange(calls_, {});
+    for (auto id : ids) {
+      CallAnswer ended;
+      ended.id = id;
+      ended.kind = CallAnswer::Kind::ENDED;
+      ended.ending = ending;
+      answers_.push_back(std::move(ended));
+    }
+    forgetAll();
     if (engine_.startingUp) {
       engine_.startingUp = false;
       failed_ = true;
-      startFailure_ = {0, CallAnswer::Kind::ENDED, {}, ending};
-    }
-  }
-
-  void forget(const std::vector<CallId>& ids) {
-    v8::HandleScope scope(isolate_);
-    for (auto id : ids) {
-      v8::Local<v8::Value> parameter = v8::Number::New(isolate_, double(id));
-      // Nothing of the user's runs in it; if it fails all the same, a small object stays in the heap.
-      if (forget_.Get(isolate_)->Call(engine_.context(), v8::Undefined(isolate_), 1, &parameter).IsEmpty()) return;
+      startFailure_.kind = CallAnswer::Kind::ENDED;
+      startFailure_.ending = ending;
     }
   }
 
@@ -279,8 +495,9 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     context->AllowCodeGenerationFromStrings(true);   // Worker Loader allows it at top level
     v8::Local<v8::Value> env = v8::Object::New(isolate_);
     v8::Local<v8::Promise> done;
+    engine_.setCurrentInvocation(0);
     if ((!source.env.nodes.empty() && !fromGraph(context, source.env).ToLocal(&env)) ||
-        setEnv_.Get(isolate_)->Call(context, v8::Undefined(isolate_), 1, &env).IsEmpty()) {
+        callFunction(begin_, {env, v8::Boolean::New(isolate_, stubsAreGivenAway(source))}).IsEmpty()) {
       return startFailed(tryCatch);
     }
     modules_->add(std::move(source.modules));
@@ -346,6 +563,22 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     engine_.logs.add(LogLevel::ERROR, Engine::wallClockMs(), describeUncaught(isolate_, exception, message));
   }
 
+  // Compatibility flag rpc_params_dup_stubs, on by default from this date: who passes a stub keeps its own.
+  static bool stubsAreGivenAway(const WorkerSource& source) {
+    auto has = [&](const char* flag) {
+      return std::find(source.compatibilityFlags.begin(), source.compatibilityFlags.end(), flag) != source.compatibilityFlags.end();
+    };
+    if (has("rpc_params_dup_stubs")) return false;
+    return has("rpc_params_transfer_stubs") || (!source.compatibilityDate.empty() && source.compatibilityDate < "2026-01-20");
+  }
+
+  v8::Local<v8::Number> number(uint64_t id) { return v8::Number::New(isolate_, double(id)); }
+
+  std::string utf8(v8::Local<v8::Value> value) {
+    v8::String::Utf8Value text(isolate_, value);
+    return *text ? std::string(*text, size_t(text.length())) : std::string();
+  }
+
   v8::Local<v8::String> string(const std::string& text) {
     return v8::String::NewFromUtf8(isolate_, text.data(), v8::NewStringType::kNormal, int(text.size())).ToLocalChecked();
   }
@@ -357,9 +590,11 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
   v8::Isolate* isolate_;
   policy::Profile profile_;
   std::unique_ptr<Modules> modules_;
-  v8::Global<v8::Function> invoke_, setEnv_, setMain_, forget_;
-  std::unordered_map<CallId, Call> calls_;
+  v8::Global<v8::Function> invoke_, deliver_, answered_, begin_, setMain_, ownerOfExport_, ownerOfCall_, released_, dropReceived_,
+      isAwaiting_, abandoned_, forgetAll_;
+  std::unordered_set<CallId> calls_;   // to us, unanswered
   std::vector<CallAnswer> answers_;
+  std::vector<HostAction> actions_;
   std::vector<v8::Global<v8::Promise>> rejections_;
   CallAnswer startFailure_;
   bool failed_ = false;

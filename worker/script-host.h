@@ -23,20 +23,50 @@ using CallId = uint64_t;
 
 enum class HostEnding : uint8_t { TERMINATED, EXCEEDED_MEMORY, HUNG };
 
+// Numbers are those of ipc/js/wire.ts. What stands in graph.externals is an import or an export of these numbers.
+
+// A call to us is answered.
 struct CallAnswer {
   enum class Kind : uint8_t { VALUE, THROWN, ENDED };
   CallId id = 0;
   Kind kind = Kind::VALUE;
   ValueGraph graph;                              // VALUE, THROWN
   HostEnding ending = HostEnding::TERMINATED;    // ENDED
+  uint64_t pipeline = 0;                         // an export, or none
+  bool disposable = false;
+};
+
+// What the code did to others, in order.
+struct HostAction {
+  enum class Kind : uint8_t { CALL, RELEASE, LOOPBACK, LOAD, ENTRYPOINT, REVOKE };
+  Kind kind;
+  uint64_t id = 0;                  // the new call or import; what is released
+  uint64_t target = 0;              // an import (LOOPBACK: an export)
+  std::vector<std::string> path;    // CALL
+  bool get = false;                 // CALL
+  ValueGraph graph;                 // CALL: the arguments; ENTRYPOINT: props, no nodes: {}; LOAD: in `code`
+  std::string name;                 // ENTRYPOINT
+  uint32_t cpuMs = 0, wallMs = 0;   // ENTRYPOINT
+  std::shared_ptr<WorkerSource> code;   // LOAD
 };
 
 struct CallRequest {
   std::string entrypoint;                        // empty: the default export
   std::shared_ptr<const ValueGraph> props;       // null: {}
+  uint64_t target = 0;                           // not 0: an export, rather than an entrypoint
   std::vector<std::string> path;
   bool get = false;                              // read the property rather than call it
   ValueGraph arguments;                          // root: an array
+};
+
+// What came of a call of ours.
+struct RemoteAnswer {
+  enum class Kind : uint8_t { VALUE, THROWN, ENDED, FAILED };   // as ANSWER_... in ipc/js/wire.ts
+  Kind kind = Kind::FAILED;
+  ValueGraph graph;          // VALUE, THROWN
+  bool disposable = false;
+  bool pipeline = false;
+  std::string code, message; // ENDED, FAILED
 };
 
 enum class WarmUp {
@@ -58,6 +88,15 @@ class ScriptHost {
   // Never throws, never fails: the answer comes through takeAnswers().
   virtual CallId call(CallRequest request) = 0;
 
+  // The answer to a CALL of ours. Once each.
+  virtual void answered(uint64_t call, RemoteAnswer answer) = 0;
+
+  // Nobody holds these exports any more.
+  virtual void released(const std::vector<uint64_t>& exports) = 0;
+
+  // A number for something that has come from outside.
+  virtual uint64_t newId() = 0;
+
   // Nobody waits for the answer any more. The code goes on, as far as others keep it alive.
   virtual void abandon(CallId id) = 0;
 
@@ -68,11 +107,12 @@ class ScriptHost {
   // Ends what was asked for by requestTermination(), if anything was.
   virtual void checkTermination() = 0;
 
-  // Nothing is left to read and nothing to do: calls that only a timer or an answer could settle, and for which there is
-  // none, end as HUNG. True if any did.
+  // Nothing is left to read and nothing to do: calls that only a timer, an answer or a call from outside could settle, and
+  // for which none can come, end as HUNG. True if any did.
   virtual bool idle() = 0;
 
   virtual std::vector<CallAnswer> takeAnswers() = 0;
+  virtual std::vector<HostAction> takeActions() = 0;
   virtual LogBuffer& logs() = 0;
 };
 

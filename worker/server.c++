@@ -22,62 +22,26 @@ std::string toString(capnp::Data::Reader data) {
 
 // Values come from a client through a supervisor that does not look into them: a malformed one fails what it was for, and
 // never the line.
-kj::Maybe<kj::String> tryDecode(rpc::Payload::Reader value, ValueGraph& graph) {
-  KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() { graph = readInlinePayload(value).graph; })) {
+kj::Maybe<kj::String> tryImport(CallServer& calls, rpc::Payload::Reader payload, ValueGraph& graph) {
+  KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() { graph = calls.import(readInlinePayload(payload)); })) {
     return kj::str(exception->getDescription());
   }
   return nullptr;
 }
 
-class TargetImpl final: public rpc::Target::Server {
+class EntrypointTarget final: public CallTarget {
  public:
-  TargetImpl(CallServer& calls, kj::StringPtr name, std::shared_ptr<const ValueGraph> props, kj::Maybe<kj::String> problem)
-      : calls_(calls), name_(name.begin(), name.size()), props_(kj::mv(props)), problem_(kj::mv(problem)) {}
+  EntrypointTarget(CallServer& calls, kj::StringPtr name, std::shared_ptr<const ValueGraph> props, kj::Maybe<kj::String> problem)
+      : CallTarget(calls), name_(name.begin(), name.size()), props_(kj::mv(props)), problem_(kj::mv(problem)) {}
 
  protected:
-  kj::Promise<void> call(CallContext context) override {
-#if CAPNP_VERSION < 1000000
-    context.allowCancellation();
-#endif
-    auto params = context.getParams();
-    CallRequest request;
+  kj::Maybe<kj::StringPtr> address(CallRequest& request) override {
     request.entrypoint = name_;
     request.props = props_;
-    auto results = context.getResults();
-    KJ_IF_MAYBE(problem, problem_) {
-      setThrownError(results, kj::str("The props of this entrypoint are not valid: ", *problem));
-      return kj::READY_NOW;
-    }
-    auto path = params.getPath();
-    if (path.size() < 1 || path.size() > wire::PATH_DEPTH_MAX) {
-      setThrownError(results, path.size() == 0 ? "A call needs the name of a method."_kj
-                                               : "RPC pipelined property path is too deep (max 64)."_kj);
-      return kj::READY_NOW;
-    }
-    for (auto name: path) request.path.push_back(toString(name));
-    auto operation = params.getOperation();
-    switch (operation.which()) {
-      case rpc::Call::Operation::GET: request.get = true; break;
-      case rpc::Call::Operation::INVOKE: {
-        auto problem = tryDecode(operation.getInvoke(), request.arguments);
-        KJ_IF_MAYBE(text, problem) {
-          setThrownError(results, kj::str("The arguments of this call are not valid: ", *text));
-          return kj::READY_NOW;
-        }
-        auto root = request.arguments.nodes[0].kind;
-        if (root != ValueNode::Kind::ARRAY && root != ValueNode::Kind::NUMBERS) {
-          setThrownError(results, "The arguments of this call are not an array."_kj);
-          return kj::READY_NOW;
-        }
-        break;
-      }
-    }
-    context.releaseParams();
-    return calls_.call(kj::mv(request), results);
+    return problem_.map([](kj::String& text) -> kj::StringPtr { return text; });
   }
 
  private:
-  CallServer& calls_;
   std::string name_;
   std::shared_ptr<const ValueGraph> props_;
   kj::Maybe<kj::String> problem_;
@@ -105,16 +69,18 @@ class WorkerProcessImpl final: public rpc::WorkerProcess::Server {
     if (params.hasConsole()) calls_.setConsole(params.getConsole());
     auto code = params.getCode();
     WorkerSource source;
+    source.compatibilityDate = toString(code.getCompatibilityDate());
+    for (auto flag: code.getCompatibilityFlags()) source.compatibilityFlags.push_back(toString(flag));
     source.mainModule = toString(code.getMainModule());
     source.memoryMb = code.getLimits().getMemoryMb();
     for (auto module: code.getModules()) source.modules.push_back(toModule(module));
     if (code.hasEnv()) {
-      auto problem = tryDecode(code.getEnv(), source.env);
+      auto problem = tryImport(calls_, code.getEnv(), source.env);
       KJ_IF_MAYBE(text, problem) source.problem = kj::str("Uncaught Error: the env is not valid: ", *text).cStr();
     }
     context.releaseParams();
     bool ok = host_.start(kj::mv(source));
-    calls_.deliver();
+    calls_.collect();
     calls_.noteAnswered();
     context.getResults().setStatus(ok ? rpc::WorkerProcess::StartStatus::OK : rpc::WorkerProcess::StartStatus::FAILED);
     return kj::READY_NOW;
@@ -127,10 +93,11 @@ class WorkerProcessImpl final: public rpc::WorkerProcess::Server {
     kj::Maybe<kj::String> problem;
     if (params.hasProps()) {
       auto graph = std::make_shared<ValueGraph>();
-      problem = tryDecode(params.getProps(), *graph);
+      problem = tryImport(calls_, params.getProps(), *graph);
+      KJ_IF_MAYBE(text, problem) problem = kj::str("The props of this entrypoint are not valid: ", *text);
       props = kj::mv(graph);
     }
-    context.getResults().setEntrypoint(kj::heap<TargetImpl>(calls_, params.getName(), kj::mv(props), kj::mv(problem)));
+    context.getResults().setEntrypoint(kj::heap<EntrypointTarget>(calls_, params.getName(), kj::mv(props), kj::mv(problem)));
     return kj::READY_NOW;
   }
 
@@ -182,14 +149,14 @@ class Loop final: public LoopClient {
   bool pending() override { return calls_ != nullptr && !calls_->idle(); }
   bool quiet() override {
     if (!host_.idle()) return false;
-    calls_->deliver();
+    calls_->collect();
     return true;
   }
   double msUntilWake() override { return host_.msUntilTimer(); }
   void wake() override {
     host_.checkTermination();
     if (host_.msUntilTimer() == 0) host_.runTimers();
-    if (calls_ != nullptr) calls_->deliver();
+    if (calls_ != nullptr) calls_->collect();
   }
 
  private:

@@ -17,10 +17,13 @@ struct ModuleSource {
 };
 
 struct WorkerSource {
+  std::string compatibilityDate;
+  std::vector<std::string> compatibilityFlags;
   std::string mainModule;
   std::vector<ModuleSource> modules;
   ValueGraph env;             // empty: {}
   std::string problem;        // not empty: something of this was malformed, and the start fails with this text
+  uint32_t cpuMs = 0, wallMs = 0;   // of a worker that a worker loads; 0: not asked for
   uint32_t memoryMb = 0;      // 0: no limit of our own
 };
 

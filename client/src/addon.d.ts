@@ -32,6 +32,8 @@ interface Line {
   call(target: number, path: readonly string[], args: ValueBytes | undefined, externals: NativeExternal[]): number;
   release(id: number): void;
   settle(call: number, ok: boolean, value: ValueBytes, externals: NativeExternal[], pipeline: number, disposable: boolean): void;
+  // An import for an export of our own: calls on it come back as `deliver`.
+  loopback(target: number): number;
   load(loader: number, code: NativeCode, wantsLogs: boolean): number;
   entrypoint(worker: number, name: string, props: ValueBytes | undefined, externals: NativeExternal[], cpuMs: number, wallMs: number): number;
   // A call: answered with an empty value when the worker is revoked.

@@ -44,8 +44,12 @@ export interface Wire {
   call(target: Imported, path: readonly string[], args: readonly unknown[] | undefined): CallNumber;
   // An import, or the pipeline of a call. Forgotten at once; a call goes on and is answered all the same.
   release(id: Imported): void;
-  // Answers a call to us. `pipeline` is an export, or 0. A value that cannot be sent is answered as what sending it threw.
-  settle(call: CallNumber, ok: boolean, value: unknown, pipeline: Exported, disposable: boolean): void;
+  // Answers a call to us. `pipeline` is an export, or 0.
+  // Throws like call(). False: nobody waits for the answer any more, and nothing was handed over.
+  settle(call: CallNumber, ok: boolean, value: unknown, pipeline: Exported, disposable: boolean): boolean;
+
+  // A capability for an object of our own, as others hold them.
+  loopback(target: Exported): Imported;
 
   // A worker; an import to be released. `code` is checked already (loader.ts).
   load(loader: Imported, code: WorkerCode): Imported;
@@ -61,8 +65,8 @@ export interface WireEvents {
   // While a value is read: makes what stands for an external of the other side.
   fromExternal(kind: ExternalKind, id: Imported): object;
 
-  // A call on one of our exports. To be settled once.
-  deliver(call: CallNumber, target: Exported, path: string[], args: unknown[] | undefined): void;
+  // A call on one of our exports. It is settled once, by the time the promise is fulfilled.
+  deliver(call: CallNumber, target: Exported, path: string[], args: unknown[] | undefined): Promise<void>;
   answered(call: CallNumber, kind: AnswerKind, value: unknown, externals: number, disposable: boolean, pipeline: boolean): void;
   // Nobody holds the export any more.
   released(target: Exported): void;

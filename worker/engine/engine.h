@@ -14,11 +14,25 @@
 
 namespace glovebox {
 
-// Who is told about calls (worker/script-host.c++).
+// What the runtime asks of whoever speaks RPC for it (worker/script-host.c++). Numbers are those of ipc/js/wire.ts. Each may
+// leave an exception pending, and has done nothing then.
 class CallObserver {
  public:
-  virtual void settled(uint64_t invocation, bool ok, v8::Local<v8::Value> value) = 0;
+  struct Entrypoint {
+    v8::Local<v8::String> name;
+    v8::Local<v8::Value> props;
+    double cpuMs, wallMs;
+  };
+
+  // False: nobody waits for the answer any more.
+  virtual bool settle(uint64_t call, bool ok, v8::Local<v8::Value> value, uint64_t pipeline, bool disposable) = 0;
   virtual void invocationEnded(uint64_t invocation) = 0;
+  virtual uint64_t call(uint64_t target, v8::Local<v8::Array> path, v8::Local<v8::Value> arguments) = 0;
+  virtual void release(uint64_t import) = 0;
+  virtual uint64_t loopback(uint64_t target) = 0;
+  virtual uint64_t load(uint64_t loader, v8::Local<v8::Object> code) = 0;
+  virtual uint64_t entrypoint(uint64_t worker, const Entrypoint& entrypoint) = 0;
+  virtual void revoke(uint64_t worker) = 0;
 
  protected:
   ~CallObserver() = default;

@@ -17,6 +17,7 @@ struct NativeFunction {
 
 // One line per source file that contributes natives; defined beside the functions. allNatives() joins them.
 std::span<const NativeFunction> hostNatives();    // worker/host-natives.c++: timers, console, randomness
+std::span<const NativeFunction> rpcNatives();     // worker/rpc-natives.c++: calls and capabilities
 std::span<const NativeFunction> webNatives();     // worker/web/: URL, encodings, digests, structured clone, ...
 
 // Every native function there is, in an order that is the same in each process of one build.

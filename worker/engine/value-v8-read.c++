@@ -24,8 +24,8 @@ constexpr size_t KEY_INTERNALIZE_BYTES_MAX = 32;
 class GraphReader {
 public:
   GraphReader(Local<v8::Context> context, const ValueGraph& graph, const FromGraphOptions& options)
-      : isolate_(v8::Isolate::GetCurrent()), context_(context), nodes_(graph.nodes), options_(options),
-        values_(isolate_, graph.nodes.size()) {}
+      : isolate_(v8::Isolate::GetCurrent()), context_(context), graph_(graph), nodes_(graph.nodes), options_(options),
+        values_(isolate_, graph.nodes.size()), externals_(isolate_) {}
 
   v8::MaybeLocal<v8::Value> read() {
     if (nodes_.empty() || nodes_.size() >= NO_NODE) return malformed("it has no nodes"), v8::MaybeLocal<v8::Value>();
@@ -41,9 +41,11 @@ public:
 private:
   v8::Isolate* isolate_;
   Local<v8::Context> context_;
+  const ValueGraph& graph_;
   const std::vector<ValueNode>& nodes_;
   const FromGraphOptions& options_;
   v8::LocalVector<v8::Value> values_;   // empty handle: not made yet
+  v8::LocalVector<v8::Value> externals_;   // likewise
 
   bool malformed(const char* why) {
     std::string message = std::string("Malformed value: ") + why + ".";
@@ -114,7 +116,7 @@ private:
       case Kind::ARRAY_BUFFER: return makeBuffer(ref, node, value);
       case Kind::VIEW: return makeView(node, value);
       case Kind::DOM_EXCEPTION: return makeDomException(node, value);
-      case Kind::EXTERNAL: return malformed("capabilities come later");
+      case Kind::EXTERNAL: return makeExternal(node, value);
     }
     return malformed("a node is of no known kind");
   }
@@ -265,6 +267,20 @@ private:
     }
     Local<v8::Value> args[] = {message, name};
     return hook("makeDomException", args, value);
+  }
+
+  // Two nodes may say the same external: it is one object then.
+  bool makeExternal(const ValueNode& node, Local<v8::Value>& value) {
+    if (node.ref >= graph_.externals.size()) return malformed("it refers to a capability that did not come with it");
+    if (externals_.empty()) externals_.resize(graph_.externals.size());
+    if (externals_[node.ref].IsEmpty()) {
+      auto& external = graph_.externals[node.ref];
+      Local<v8::Value> args[] = {v8::Integer::New(isolate_, int(external.kind)), v8::Number::New(isolate_, double(external.id))};
+      if (!hook("fromExternal", args, value)) return false;
+      externals_[node.ref] = value;
+    }
+    value = externals_[node.ref];
+    return true;
   }
 
   bool makeError(const ValueNode& node, Local<v8::Value>& value) {

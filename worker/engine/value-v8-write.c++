@@ -39,6 +39,7 @@ public:
 
   bool write(Local<v8::Value> value) {
     graph_.nodes.clear();
+    graph_.externals.clear();
     if (options_.transferredNodes != nullptr && options_.transfer != nullptr) {
       options_.transferredNodes->assign(options_.transfer->size(), NO_NODE);
     }
@@ -249,7 +250,11 @@ private:
   ValueNode& at(NodeRef ref) { return graph_.nodes[ref]; }
 
   bool fill(Local<v8::Object> object, NodeRef ref) {
-    if (object->IsProxy() || object->IsFunction()) return failUncloneable(object);
+    if (object->IsProxy() || object->IsFunction()) {
+      bool handedOver;
+      if (!tryExternal(object, ref, handedOver)) return false;
+      return handedOver || failUncloneable(object);
+    }
     if (object->IsArray()) return fillArray(object.As<v8::Array>(), ref);
     if (object->GetPrototypeV2() == plainPrototype_ && !isExotic(object)) return fillProperties(object, ref);
     if (object->IsNativeError()) return fillError(object, ref);
@@ -281,11 +286,39 @@ private:
       return addBigInt(object.As<v8::BigIntObject>()->ValueOf(), inner) && box(ref, inner);
     }
     if (isUncloneable(object)) return failUncloneable(object);
-    if (options_.rules == CloneRules::RPC) return failUnsupported(object);
+    if (options_.rules == CloneRules::RPC) {
+      bool handedOver;
+      if (!tryExternal(object, ref, handedOver)) return false;
+      return handedOver || failUnsupported(object);
+    }
     Local<v8::Value> args[] = {object};
     Local<v8::Value> isPlatformObject;
     if (!callHook(context_, "isPlatformObject", args).ToLocal(&isPlatformObject)) return false;
     return isPlatformObject->IsTrue() ? failUncloneable(object) : fillProperties(object, ref);
+  }
+
+  // What is handed over instead of copied: the runtime knows.
+  bool tryExternal(Local<v8::Object> object, NodeRef ref, bool& handedOver) {
+    handedOver = false;
+    if (options_.rules != CloneRules::RPC) return true;
+    Local<v8::Value> args[] = {object};
+    Local<v8::Value> result, kind, id, imported;
+    if (!callHook(context_, "externalOf", args).ToLocal(&result)) return false;
+    if (!result->IsArray()) return true;
+    auto parts = result.As<v8::Array>();
+    if (!parts->Get(context_, 0).ToLocal(&kind) || !parts->Get(context_, 1).ToLocal(&id) || !parts->Get(context_, 2).ToLocal(&imported)) {
+      return false;
+    }
+    handedOver = true;
+    at(ref).kind = Kind::EXTERNAL;
+    at(ref).ref = NodeRef(graph_.externals.size());
+    auto& external = graph_.externals.emplace_back();
+    external.kind = ValueExternal::Kind(kind.As<v8::Number>()->Value());
+    external.id = uint64_t(id.As<v8::Number>()->Value());
+    external.imported = imported->IsTrue();
+    if (graph_.externals.size() <= options_.maxExternals) return true;
+    return fail("DataCloneError", "One call or return may carry at most " + std::to_string(options_.maxExternals) +
+                " functions, RpcTargets, stubs and streams. Hand over one object with methods instead.");
   }
 
   bool box(NodeRef ref, NodeRef inner) {

@@ -21,6 +21,7 @@ enum class CloneRules : uint8_t {
 struct ToGraphOptions {
   CloneRules rules = CloneRules::RPC;
   size_t maxBytes = 32u << 20;   // Of the serialised form; a value above it throws (see SIZE_ERROR in value-v8.c++).
+  size_t maxExternals = 256;       // As wire::EXTERNALS_MAX.
   v8::LocalVector<v8::ArrayBuffer>* transfer = nullptr;
   // Buffers to hand over: they get an empty ARRAY_BUFFER node; FromGraphOptions::transferred supplies the new ones.
   std::vector<NodeRef>* transferredNodes = nullptr;   // Out: the node of each entry of `transfer` (NO_NODE: not reached).

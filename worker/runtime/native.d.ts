@@ -20,10 +20,18 @@ interface Native {
   // The invocation whose code is running, also after an await; 0 if none.
   currentInvocation(): number;
 
-  // The call `id` returned (ok) or threw `value`.
-  settle(id: number, ok: boolean, value: unknown): void;
-  // Nothing of the call is left, waitUntil() included: its timers are cancelled.
+  // -- worker/rpc-natives.c++: ipc/js/wire.ts says what they mean ----------------------------------------------------------
+
+  // Nothing of the invocation is left, waitUntil() included: its timers are cancelled.
   invocationEnded(id: number): void;
+  // Throws if the value cannot be sent; the call is then not answered yet.
+  settle(call: number, ok: boolean, value: unknown, pipeline: number, disposable: boolean): boolean;
+  rpcCall(target: number, path: string[], args: unknown[] | undefined): number;
+  rpcRelease(id: number): void;
+  rpcLoopback(target: number): number;
+  rpcLoad(loader: number, code: object): number;
+  rpcEntrypoint(worker: number, name: string, props: unknown, cpuMs: number, wallMs: number): number;
+  rpcRevoke(worker: number): void;
 
   // -- worker/web/hooks.c++ --
 
@@ -100,6 +108,27 @@ interface Hooks {
 
   // Once in each process, when the context has come out of the snapshot and before user code exists.
   contextStarted(): void;
+  // Once a module's evaluation begins (and before, for each rehearsal).
+  begin(env: unknown, stubsAreGivenAway: boolean): void;
+  setMain(namespace: Record<string, unknown>): void;
+  // A call on an entrypoint; the arguments have just been read.
+  invoke(id: number, name: string, props: unknown, path: string[], args: unknown[] | undefined): void;
+  // A call on an export.
+  deliver(call: number, target: number, path: string[], args: unknown[] | undefined): void;
+  // The invocation in which a value for it is to be read.
+  ownerOfExport(target: number): number;
+  ownerOfCall(call: number): number;
+  answered(call: number, kind: number, value: unknown, externals: number, disposable: boolean, pipeline: boolean): void;
+  released(target: number): void;
+  // A value that was being read turned out to be malformed.
+  dropReceived(): void;
+  // Something may still come from outside.
+  isAwaiting(): boolean;
+  // Nobody waits for the answer to this call any more.
+  abandoned(call: number): void;
+  // Every call has been ended.
+  forgetAll(): void;
+
   // Formats and logs an exception nobody caught, after an `error` event at the global object.
   reportException(exception: unknown): void;
   // Text for people: what console.log(value) would print.
@@ -107,6 +136,9 @@ interface Hooks {
 
   // -- for worker/engine/value-v8-*.c++ --
 
+  // [kind, id, imported]; undefined: nothing that can be handed over.
+  externalOf(value: object): [number, number, boolean] | undefined;
+  fromExternal(kind: number, id: number): object;
   // In the order of ErrorPrototype in ipc/value-graph.h.
   errorPrototypes: object[];
   makeError(prototype: number): Error;

@@ -10,6 +10,7 @@ import { installGlobals } from "./globals.ts";
 import { inspect } from "./inspect.ts";
 import { installReporting, reportException } from "./report.ts";
 import { codecHooks, installStructuredClone } from "./structured-clone.ts";
+import { rpcCodecHooks } from "./rpc.ts";
 import { installTimers } from "./timers.ts";
 import { installUrl } from "./url.ts";
 
@@ -28,4 +29,4 @@ export function installWeb(): void {
   native.provideHooks(webHooks);
 }
 
-export const webHooks: Hooks = { __proto__: null, ...codecHooks, reportException, inspect: (value: unknown) => inspect(value) } as Hooks;
+export const webHooks: Hooks = { __proto__: null, ...codecHooks, ...rpcCodecHooks, reportException, inspect: (value: unknown) => inspect(value) } as unknown as Hooks;

@@ -1,0 +1,214 @@
+// Worker Loader's own objects: WorkerLoader makes workers, a WorkerStub leads to their entrypoints. What `load()` is given is
+// checked here, synchronously and with Cloudflare's texts; what is wrong with the code itself is told by each call.
+
+import {
+  PlainError, PlainTypeError, isArray, isArrayBufferView, jsonStringify, objectKeys, push, slice, symbolDispose,
+} from "./primordials.ts";
+import type { Session } from "./session.ts";
+import { CapabilityState, stubDisposed } from "./stub.ts";
+import type { Import, Scope } from "./stub-state.ts";
+import type { CallLimits, WorkerCode } from "./wire.ts";
+
+const TOKEN = {};   // only this file makes WorkerStubs
+
+type Fields = Record<string, unknown>;
+
+export class WorkerLoader {
+  readonly #import: Import;
+
+  constructor(imported: Import) { this.#import = imported; }
+
+  load(code: unknown): WorkerStub {
+    if (typeof code !== "object" || code === null) {
+      throw new PlainTypeError("Failed to execute 'load' on 'WorkerLoader': parameter 1 is not of type 'WorkerCode'.");
+    }
+    const session = this.#import.session;
+    session.check(this.#import);
+    const checked = checkCode(code as Fields);
+    const scope: Scope = { revoked: false };
+    const id = session.writing(scope, () => session.wire.load(this.#import.id, checked));
+    return new WorkerStub(TOKEN, session.hold(id, scope), scope);
+  }
+
+  // For the session: what is passed on when the loader is.
+  importFor(session: Session): Import {
+    if (this.#import.session !== session) throw new PlainError("A WorkerLoader of another connection cannot be passed on here.");
+    session.check(this.#import);
+    return this.#import;
+  }
+}
+
+export class WorkerStub {
+  readonly #import: Import;
+  readonly #scope: Scope;
+
+  constructor(token: unknown, imported: Import, scope: Scope) {
+    if (token !== TOKEN) throw new PlainTypeError("Illegal constructor");
+    this.#import = imported;
+    this.#scope = scope;
+  }
+
+  // Absent, null and "default" are the default export. Whether there is such an entrypoint is told by each call on it.
+  getEntrypoint(name?: unknown, options?: unknown): object {
+    const session = this.#import.session;
+    if (this.#scope.revoked) throw stubDisposed();
+    session.check(this.#import);
+    const { props, limits } = entrypointOptions(options);
+    const id = session.writing(this.#scope, () => session.wire.entrypoint(this.#import.id, entrypointName(name), props, limits));
+    return new CapabilityState("ServiceStub", session.hold(id, this.#scope)).proxy;
+  }
+
+  // Ends the worker: calls under way fail, and nothing it was handed can be used by it any more.
+  [Symbol.dispose](): void {
+    if (this.#scope.revoked) return;
+    this.#import.session.revoke(this.#scope, this.#import);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> { this[symbolDispose](); }
+}
+
+// -- What load() is given ------------------------------------------------------------------------------------------------------
+
+function fieldError(field: string, type: string, expected: string): Error {
+  return new PlainTypeError(`Incorrect type for the '${field}' field on '${type}': the provided value is not of type '${expected}'.`);
+}
+
+function checkCode(code: Fields): WorkerCode {
+  const { compatibilityDate, compatibilityFlags, mainModule, modules, env, limits, globalOutbound, tails, streamingTails, allowExperimental } = code;
+  if (typeof modules !== "object" || modules === null) throw fieldError("modules", "WorkerCode", "object");
+  if (typeof mainModule !== "string") throw fieldError("mainModule", "WorkerCode", "string");
+  if (env !== undefined && (typeof env !== "object" || env === null)) throw fieldError("env", "WorkerCode", "Object");
+  const flags: string[] = [];
+  if (compatibilityFlags !== undefined) {
+    if (!isArray(compatibilityFlags)) throw fieldError("compatibilityFlags", "WorkerCode", "Array");
+    for (let i = 0; i < compatibilityFlags.length; i++) push(flags, `${compatibilityFlags[i] as string}`);
+  }
+  if (globalOutbound !== undefined && globalOutbound !== null) {
+    throw new PlainTypeError(
+      "Incorrect type for the 'globalOutbound' field on 'WorkerCode': got a value, expected null or nothing. This version of " +
+      "Glovebox gives workers no network; hand them capabilities in `env` instead.");
+  }
+  if (allowExperimental === true) {
+    throw new PlainError("'allowExperimental' is only allowed when the calling worker has the 'experimental' compat flag set.");
+  }
+  if (streamingTails !== undefined) {
+    throw new PlainError("Streaming tail workers are experimental. You must pass the option 'allowExperimental: true' to the worker loader to use them");
+  }
+  if (tails !== undefined && (!isArray(tails) || tails.length > 0)) {
+    throw new PlainTypeError("Incorrect type for the 'tails' field on 'WorkerCode': this version of Glovebox has no tail workers. Leave it out.");
+  }
+  return {
+    compatibilityDate: `${compatibilityDate as string}`,
+    compatibilityFlags: flags,
+    mainModule,
+    modules: checkModules(modules as Fields),
+    env: env as object | undefined,
+    limits: checkLimits(limits),
+  };
+}
+
+function checkModules(modules: Fields): WorkerCode["modules"] {
+  const names = objectKeys(modules);
+  const checked: WorkerCode["modules"] = [];
+  for (let i = 0; i < names.length; i++) push(checked, checkModule(names[i]!, modules[names[i]!]));
+  if (checked.length === 0) throw new PlainTypeError("Dynamic Worker code must contain at least one module.");
+  return checked;
+}
+
+function endsWith(text: string, end: string): boolean {
+  return text.length >= end.length && slice(text, text.length - end.length) === end;
+}
+
+const KINDS = ["js", "cjs", "text", "data", "json", "py", "wasm"] as const;
+
+function checkModule(name: string, content: unknown): WorkerCode["modules"][number] {
+  if (typeof content === "string") {
+    if (endsWith(name, ".py")) throw pythonError(name);
+    if (!endsWith(name, ".js")) {
+      const typescript = endsWith(name, ".ts") || endsWith(name, ".tsx") || endsWith(name, ".jsx");
+      throw new PlainTypeError(
+        `Module name must end with '.js' or '.py' (or the content must be an object indicating the type explicitly). Got: ${name}` +
+        (typescript ? ". If you're trying to load TypeScript, bundle it first with '@cloudflare/worker-bundler' and pass the generated JavaScript modules." : ""));
+    }
+    return { name, kind: "js", body: content };
+  }
+  if (typeof content !== "object" || content === null) {
+    throw new PlainTypeError(`Module '${name}' is ${content === null ? "null" : `a ${typeof content}`}, expected its text or an object such as { js: "..." }.`);
+  }
+  const fields = content as Fields;
+  let kind: (typeof KINDS)[number] | undefined;
+  let count = 0;
+  for (let i = 0; i < KINDS.length; i++) {
+    if (fields[KINDS[i]!] === undefined) continue;
+    kind = KINDS[i];
+    count++;
+  }
+  if (kind === undefined || count !== 1) {
+    throw new PlainTypeError(
+      `Each module must contain exactly one of 'js', 'cjs', 'text', 'data', 'json', 'py', or 'wasm'. Module '${name}' contained ${count} properties.`);
+  }
+  const body = fields[kind];
+  switch (kind) {
+    case "js":
+    case "cjs":
+    case "text":
+      if (typeof body !== "string") throw fieldError(kind, "Module", "string");
+      return { name, kind, body };
+    case "json": return { name, kind, body: jsonStringify(body) ?? "null" };
+    case "py": throw pythonError(name);
+    default: return { name, kind, body: bytesOf(kind, body) };
+  }
+}
+
+function pythonError(name: string): Error {
+  return new PlainTypeError(`Module "${name}" is a Python module; this version of Glovebox runs JavaScript and WebAssembly only.`);
+}
+
+// A copy: what the caller does to its buffer later does not matter.
+function bytesOf(kind: "data" | "wasm", body: unknown): Uint8Array {
+  if (isArrayBufferView(body)) return new Uint8Array(new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength));
+  if (body instanceof ArrayBuffer) return new Uint8Array(new Uint8Array(body));
+  const { WebAssembly } = globalThis as { WebAssembly?: { Module: new () => object } };
+  if (kind === "wasm" && WebAssembly !== undefined && body instanceof WebAssembly.Module) {
+    throw new PlainTypeError("Incorrect type for the 'wasm' field on 'Module': a compiled WebAssembly.Module cannot be handed over here; pass its bytes.");
+  }
+  throw fieldError(kind, "Module", "Array");
+}
+
+const UINT32_MAX = 0xffffffff;
+
+function limitOf(limits: Fields, name: string): number {
+  const value = limits[name];
+  if (value === undefined) return 0;
+  const number = Number(value);
+  if (!(number === number) || (typeof value !== "number" && typeof value !== "string" && typeof value !== "bigint")) {
+    throw new PlainTypeError("The value cannot be converted because it is not an integer.");
+  }
+  if (number < 0) throw new PlainTypeError("The value cannot be converted because it is negative and this API expects a positive number.");
+  const whole = Math.trunc(number);
+  // Zero of something is as little as there can be; on the wire 0 means that nothing was said.
+  return whole === 0 ? 1 : whole > UINT32_MAX ? UINT32_MAX : whole;
+}
+
+function checkLimits(limits: unknown): WorkerCode["limits"] {
+  if (limits === undefined || limits === null) return { cpuMs: 0, wallMs: 0, memoryMb: 0 };
+  if (typeof limits !== "object") throw fieldError("limits", "WorkerCode", "object");
+  const fields = limits as Fields;
+  limitOf(fields, "subRequests");   // checked, and to be counted once workers have a network
+  return { cpuMs: limitOf(fields, "cpuMs"), wallMs: limitOf(fields, "wallMs"), memoryMb: limitOf(fields, "memoryMb") };
+}
+
+function entrypointName(name: unknown): string {
+  if (name === undefined || name === null) return "default";
+  return `${name as string}`;
+}
+
+function entrypointOptions(options: unknown): { props: unknown; limits: CallLimits } {
+  if (options === undefined || options === null) return { props: undefined, limits: {} };
+  if (typeof options !== "object") {
+    throw new PlainTypeError("Failed to execute 'getEntrypoint' on 'WorkerStub': parameter 2 is not of type 'EntrypointOptions'.");
+  }
+  const { props, limits } = options as Fields;
+  const checked = checkLimits(limits);
+  return { props, limits: { cpuMs: checked.cpuMs, wallMs: checked.wallMs } };
+}

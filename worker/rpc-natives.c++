@@ -1,0 +1,47 @@
+// What ipc/js needs of Cap'n Proto, for the worker: see ipc/js/wire.ts, and worker/runtime/native.d.ts for the shapes.
+
+#include "worker/engine/engine.h"
+#include "worker/engine/native.h"
+
+namespace glovebox {
+
+namespace {
+
+using Info = v8::FunctionCallbackInfo<v8::Value>;
+
+CallObserver& calls(const Info& info) { return *Engine::of(info.GetIsolate()).calls; }
+uint64_t number(v8::Local<v8::Value> value) { return uint64_t(value.As<v8::Number>()->Value()); }
+void answer(const Info& info, uint64_t id) { info.GetReturnValue().Set(double(id)); }
+
+void settle(const Info& info) {
+  info.GetReturnValue().Set(calls(info).settle(number(info[0]), info[1]->IsTrue(), info[2], number(info[3]), info[4]->IsTrue()));
+}
+
+void invocationEnded(const Info& info) {
+  Engine::of(info.GetIsolate()).timers.clearOf(number(info[0]));
+  calls(info).invocationEnded(number(info[0]));
+}
+
+void rpcCall(const Info& info) { answer(info, calls(info).call(number(info[0]), info[1].As<v8::Array>(), info[2])); }
+void rpcRelease(const Info& info) { calls(info).release(number(info[0])); }
+void rpcLoopback(const Info& info) { answer(info, calls(info).loopback(number(info[0]))); }
+void rpcLoad(const Info& info) { answer(info, calls(info).load(number(info[0]), info[1].As<v8::Object>())); }
+void rpcRevoke(const Info& info) { calls(info).revoke(number(info[0])); }
+
+void rpcEntrypoint(const Info& info) {
+  CallObserver::Entrypoint entrypoint{info[1].As<v8::String>(), info[2], info[3].As<v8::Number>()->Value(),
+                                      info[4].As<v8::Number>()->Value()};
+  answer(info, calls(info).entrypoint(number(info[0]), entrypoint));
+}
+
+constexpr NativeFunction NATIVES[] = {
+    {"settle", settle},           {"invocationEnded", invocationEnded}, {"rpcCall", rpcCall},
+    {"rpcRelease", rpcRelease},   {"rpcLoopback", rpcLoopback},         {"rpcLoad", rpcLoad},
+    {"rpcEntrypoint", rpcEntrypoint}, {"rpcRevoke", rpcRevoke},
+};
+
+}  // namespace
+
+std::span<const NativeFunction> rpcNatives() { return NATIVES; }
+
+}  // namespace glovebox

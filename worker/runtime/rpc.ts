@@ -1,0 +1,119 @@
+// The worker's one line to the outside: ipc/js/session.ts over the natives of worker/rpc-natives.c++.
+
+import { Session } from "../../ipc/js/session.ts";
+import type { Host } from "../../ipc/js/session.ts";
+import { RpcTarget, WorkerEntrypoint, DurableObject, WorkflowEntrypoint } from "../../ipc/js/receiver.ts";
+import { RpcPromise, RpcProperty, RpcStub, ServiceStub, provideLocalStubs } from "../../ipc/js/stub.ts";
+import type { CallLimits, Wire, WorkerCode } from "../../ipc/js/wire.ts";
+import { callEnded, currentExports, forgetMain, invoke, useEnv, useMain } from "./entrypoint.ts";
+import { makeDomException } from "./dom-exception.ts";
+import { current, endIfOver, find, forgetAll } from "./invocation.ts";
+import { PlainError, defineProperty, provideDataCloneError } from "./primordials.ts";
+import { reportException } from "./report.ts";
+
+const wire: Wire = {
+  call: (target, path, args) => native.rpcCall(target, path as string[], args as unknown[] | undefined),
+  release: (id) => native.rpcRelease(id),
+  settle: (call, ok, value, pipeline, disposable) => native.settle(call, ok, value, pipeline, disposable),
+  loopback: (target) => native.rpcLoopback(target),
+  load: (loader, code: WorkerCode) => native.rpcLoad(loader, code),
+  entrypoint: (worker, name, props, limits: CallLimits) => native.rpcEntrypoint(worker, name, props, limits.cpuMs ?? 0, limits.wallMs ?? 0),
+  revoke: (worker) => native.rpcRevoke(worker),
+};
+
+let givesAway = false;
+
+const host: Host = {
+  owner: () => native.currentInvocation(),
+  mayCall: () => native.refuseAtTopLevel(),
+  isPermanent: () => native.currentInvocation() === 0,
+  retain: (owner) => find(owner)?.hold(),
+  release: (owner) => find(owner)?.letGo(),
+  get givesAway() { return givesAway; },
+  collects: false,
+  callEntrypoint(call, entrypoint, path, args, params) {
+    const { name, props } = entrypoint as { name: string; props: unknown };
+    invoke(call, name, props, path, args, params);
+  },
+  makeEnding(code, message) {
+    const error = new PlainError(message);
+    defineProperty(error, "code", { value: code, enumerable: true, configurable: true, writable: true });
+    return error;
+  },
+  report: reportException,
+  streams: {
+    ReadableStream: undefined,
+    WritableStream: undefined,
+  },
+};
+
+export const session: Session = new Session(host);
+session.wire = wire;
+provideLocalStubs((value) => session.localStub(value));
+provideDataCloneError((message) => makeDomException(message, "DataCloneError"));
+
+// `import ... from "cloudflare:workers"`
+export const workersModule: Record<string, unknown> = {
+  WorkerEntrypoint,
+  DurableObject,
+  WorkflowEntrypoint,
+  RpcTarget,
+  RpcStub,
+  RpcPromise,
+  RpcProperty,
+  ServiceStub,
+  env: {},
+  exports: {},
+  waitUntil(promise: unknown): void {
+    const invocation = current();
+    if (invocation === undefined) throw new PlainError("waitUntil() can only be called while a call is being handled.");
+    invocation.waitUntil(promise);
+  },
+};
+
+// Called by C++ by these names; worker/runtime/native.d.ts says what each is for.
+export const rpcHooks = {
+  begin(env: unknown, stubsAreGivenAway: boolean): void {
+    givesAway = stubsAreGivenAway;
+    forgetMain();
+    useEnv(env);
+    workersModule.env = env;
+    workersModule.exports = currentExports();
+  },
+  setMain: useMain,
+  invoke(id: number, name: string, props: unknown, path: string[], args: unknown[] | undefined): void {
+    invoke(id, name, props, path, args, session.takeReceived());
+  },
+  deliver(call: number, target: number, path: string[], args: unknown[] | undefined): void {
+    const owner = session.ownerOfExport(target);
+    const invocation = find(owner);
+    if (invocation !== undefined) {
+      invocation.openCalls.set(call, true);
+      // session.deliver() answers in a later turn of the microtasks or at once; either way the host is told by settle().
+      void session.deliver(call, target, path, args).then(() => callEnded(owner, call));
+      return;
+    }
+    void session.deliver(call, target, path, args);
+  },
+  ownerOfExport: (target: number): number => session.ownerOfExport(target),
+  ownerOfCall: (call: number): number => session.ownerOfCall(call),
+  answered: session.answered.bind(session),
+  released(target: number): void { session.released(target); },
+  dropReceived(): void { session.takeReceived().forEach((state) => state.dispose()); },
+  abandoned(call: number): void {
+    const invocation = find(call);
+    if (invocation === undefined) return;   // a call on an export: its invocation goes on for others
+    invocation.openCalls.delete(call);
+    endIfOver(invocation);
+  },
+  isAwaiting: (): boolean => session.isAwaiting,
+  forgetAll,
+};
+
+export const rpcCodecHooks = {
+  externalOf(value: object): [number, number, boolean] | undefined {
+    const external = session.externalOf(value);
+    return external === undefined ? undefined : [external.kind, external.id, external.imported];
+  },
+  fromExternal: (kind: number, id: number): object => session.fromExternal(kind as never, id),
+};
