@@ -65,8 +65,7 @@ export function makeDomException(message: string, name: string): DOMException {
   return new DOMException(message, name);
 }
 
-export function installDomException(): void {
-  setPrototypeOf(DOMException.prototype, PlainError.prototype);
-  exposeInterface("DOMException", DOMException);
-  defineConstants(DOMException, CODES);
-}
+// Not a function for web.ts to call: the polyfill that streams.ts imports looks for the global while it is being evaluated.
+setPrototypeOf(DOMException.prototype, PlainError.prototype);
+exposeInterface("DOMException", DOMException);
+defineConstants(DOMException, CODES);

@@ -106,10 +106,15 @@ const { buffer: viewBuffer, byteOffset: viewOffset, byteLength: viewLength } = (
   return { buffer: either("buffer"), byteOffset: either("byteOffset"), byteLength: either("byteLength") };
 })();
 
+// The same memory, as bytes.
+export function bytesOf(source: BufferSource): Uint8Array<ArrayBuffer> {
+  return isArrayBufferView(source)
+    ? new Bytes(viewBuffer(source) as ArrayBuffer, viewOffset(source), viewLength(source))
+    : new Bytes(source as ArrayBuffer);
+}
+
 function joinBytes(head: Uint8Array, tail: BufferSource): Uint8Array<ArrayBuffer> {
-  const bytes = isArrayBufferView(tail)
-    ? new Bytes(viewBuffer(tail) as ArrayBuffer, viewOffset(tail), viewLength(tail))
-    : new Bytes(tail as ArrayBuffer);
+  const bytes = bytesOf(tail);
   const joined = new Bytes(head.length + bytes.length);
   setBytes(joined, head);
   setBytes(joined, bytes, head.length);

@@ -3,19 +3,19 @@
 import { installAbort } from "./abort.ts";
 import { installConsole } from "./console.ts";
 import { installCrypto } from "./crypto.ts";
-import { installDomException } from "./dom-exception.ts";
+import "./dom-exception.ts";   // installs itself
 import { installEncoding } from "./encoding.ts";
 import { installEvents } from "./event.ts";
 import { installGlobals } from "./globals.ts";
 import { inspect } from "./inspect.ts";
 import { installReporting, reportException } from "./report.ts";
+import { installStreams } from "./streams.ts";
 import { codecHooks, installStructuredClone } from "./structured-clone.ts";
 import { rpcCodecHooks } from "./rpc.ts";
 import { installTimers } from "./timers.ts";
 import { installUrl } from "./url.ts";
 
 export function installWeb(): void {
-  installDomException();
   installEvents();
   installAbort();
   installReporting();
@@ -26,6 +26,7 @@ export function installWeb(): void {
   installCrypto();
   installStructuredClone();
   installGlobals();
+  installStreams();
   native.provideHooks(webHooks);
 }
 
