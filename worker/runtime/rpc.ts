@@ -10,6 +10,7 @@ import { makeDomException } from "./dom-exception.ts";
 import { current, endIfOver, find, forgetAll } from "./invocation.ts";
 import { PlainError, defineProperty, provideDataCloneError } from "./primordials.ts";
 import { reportException } from "./report.ts";
+import { ReadableStream, WritableStream } from "./streams.ts";
 
 const wire: Wire = {
   call: (target, path, args) => native.rpcCall(target, path as string[], args as unknown[] | undefined),
@@ -41,10 +42,7 @@ const host: Host = {
     return error;
   },
   report: reportException,
-  streams: {
-    ReadableStream: undefined,
-    WritableStream: undefined,
-  },
+  streams: { ReadableStream, WritableStream } as unknown as Host["streams"],
 };
 
 export const session: Session = new Session(host);
