@@ -84,6 +84,57 @@ TEST(UvEventPort, TimerSetAfterAnEarlierOneWasDroppedStillRings) {
   }
 }
 
+TEST(UvEventPort, AGuestsTimersAndDescriptorsKeepNobodyAlive) {
+  UvLoop loop;
+  UvEventPort port(loop.get(), UvEventPort::Role::GUEST);
+  Pair pair;
+  UvFdObserver observer(port, pair.a);
+  auto readable = observer.whenReadable();
+  auto never = port.getTimer().afterDelay(1 * kj::HOURS);
+  bool done = false;
+  auto soon = kj::evalLater([&done]() { done = true; }).eagerlyEvaluate(nullptr);
+  uv_run(loop.get(), UV_RUN_DEFAULT);
+  EXPECT_TRUE(done) << "what could run has run";
+}
+
+TEST(UvEventPort, AGuestHoldsTheLoopUntilItLetsGo) {
+  UvLoop loop;
+  UvEventPort port(loop.get(), UvEventPort::Role::GUEST);
+  bool rang = false;
+  auto promise = port.getTimer().afterDelay(10 * kj::MILLISECONDS).then([&]() {
+    rang = true;
+    port.letGo();
+  }).eagerlyEvaluate(nullptr);
+  port.hold();
+  port.hold();
+  port.letGo();
+  uv_run(loop.get(), UV_RUN_DEFAULT);
+  EXPECT_TRUE(rang);
+}
+
+TEST(UvEventPort, AGuestThatExpectsSomethingDelaysNobody) {
+  UvLoop loop;
+  UvEventPort port(loop.get(), UvEventPort::Role::GUEST);
+  port.hold();
+  port.expect(UvEventPort::Expected::ANSWER);
+  // The host's own timer, and a descriptor that libuv has to be told of while the guest looks.
+  bool rang = false;
+  uv_timer_t timer;
+  uv_timer_init(loop.get(), &timer);
+  timer.data = &rang;
+  uv_timer_start(&timer, [](uv_timer_t* handle) { *static_cast<bool*>(handle->data) = true; }, 2, 0);
+  Pair pair;
+  UvFdObserver observer(port, pair.a);
+  bool read = false;
+  auto readable = observer.whenReadable().then([&]() { read = true; }).eagerlyEvaluate(nullptr);
+  KJ_SYSCALL(write(pair.b, "x", 1));
+  auto start = kj::systemPreciseMonotonicClock().now();
+  while (!rang || !read) uv_run(loop.get(), UV_RUN_ONCE);
+  EXPECT_LT(kj::systemPreciseMonotonicClock().now() - start, 1 * kj::SECONDS);
+  port.letGo();
+  uv_close(reinterpret_cast<uv_handle_t*>(&timer), nullptr);
+}
+
 TEST(UvEventPort, EndlessPromisesDoNotStarveDescriptors) {
   UvLoop loop;
   UvEventPort port(loop.get());

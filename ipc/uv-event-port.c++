@@ -1,6 +1,7 @@
 #include "ipc/uv-event-port.h"
 
 #include <kj/debug.h>
+#include <poll.h>
 
 #include <algorithm>
 
@@ -10,6 +11,9 @@ namespace {
 
 // About what a small call takes, and what it costs to be woken from sleep twice (35 to 90 us each on a virtual machine).
 constexpr kj::Duration BUSY_LOOK = 250 * kj::MICROSECONDS;
+
+// A guest's host has other things to do.
+constexpr kj::Duration GUEST_LOOK = 100 * kj::MICROSECONDS;
 
 // KJ turns between two looks at the outside world.
 constexpr uint KJ_TURNS_MAX = 2'000;
@@ -51,8 +55,8 @@ struct UvEventPort::Handles {
   }
 };
 
-UvEventPort::UvEventPort(uv_loop_t* loop)
-    : loop_(loop), handles_(new Handles), timer_(currentTime()), kjLoop_(*this), waitScope_(kjLoop_) {
+UvEventPort::UvEventPort(uv_loop_t* loop, Role role)
+    : loop_(loop), role_(role), handles_(new Handles), timer_(currentTime()), kjLoop_(*this), waitScope_(kjLoop_) {
   check(uv_prepare_init(loop, &handles_->prepare), "uv_prepare_init");
   check(uv_idle_init(loop, &handles_->idle), "uv_idle_init");
   check(uv_timer_init(loop, &handles_->timer), "uv_timer_init");
@@ -111,6 +115,32 @@ bool UvEventPort::lookBusily() {
   return false;
 }
 
+void UvEventPort::lookBeforeHostSleeps() {
+  if (expected_ == Expected::NOTHING || kjLoop_.isRunnable() || uv_backend_timeout(loop_) == 0) return;
+  auto& look = expected_ == Expected::ANSWER ? answerLook_ : callLook_;
+  if (expected_ == Expected::CALL) expected_ = Expected::NOTHING;
+  if (!look.isWorthIt()) return;
+  // uv_run() is not re-entrant, but what it is going to sleep on can be asked. A descriptor that libuv has not yet told the
+  // kernel of comes late by this one look.
+  pollfd backend{uv_backend_fd(loop_), POLLIN, 0};
+  auto end = currentTime() + GUEST_LOOK;
+  do {
+    if (::poll(&backend, 1, 0) != 0) {
+      look.succeeded();
+      return;
+    }
+  } while (currentTime() < end);
+  look.failed();
+}
+
+void UvEventPort::hold() {
+  if (holds_++ == 0) uv_ref(reinterpret_cast<uv_handle_t*>(&handles_->prepare));
+}
+
+void UvEventPort::letGo() {
+  if (--holds_ == 0) uv_unref(reinterpret_cast<uv_handle_t*>(&handles_->prepare));
+}
+
 void UvEventPort::setRunnable(bool runnable) {
   runnable_ = runnable;
   if (insideWait_) return;
@@ -123,7 +153,7 @@ void UvEventPort::setRunnable(bool runnable) {
 
 kj::Promise<void> UvEventPort::atTime(kj::TimePoint time) {
   // Else a host that has nothing else to do would end before prepare() sees the timer.
-  if (!alarmHolds_) uv_idle_start(&handles_->idle, [](uv_idle_t*) {});
+  if (!alarmHolds_ && role_ == Role::OWNER) uv_idle_start(&handles_->idle, [](uv_idle_t*) {});
   return timer_.atTime(time);
 }
 
@@ -135,17 +165,21 @@ void UvEventPort::prepare() {
     // A timer may have rung in this very turn. KJ wants its events run after wait(), so do not sleep before.
     if (kjLoop_.isRunnable()) uv_idle_start(&handles_->idle, [](uv_idle_t*) {});
   } else {
+    if (insideRun_) return;
+    insideRun_ = true;
     advanceTime();
     kjLoop_.run(KJ_TURNS_MAX);
+    insideRun_ = false;
     if (!kjLoop_.isRunnable()) uv_idle_stop(&handles_->idle);
   }
   setAlarm();
+  if (role_ == Role::GUEST && !insideWait_) lookBeforeHostSleeps();
 }
 
 void UvEventPort::setAlarm() {
   auto timerHandle = reinterpret_cast<uv_handle_t*>(&handles_->timer);
   KJ_IF_MAYBE(next, timer_.nextEvent()) {
-    if (!alarmHolds_) {
+    if (!alarmHolds_ && role_ == Role::OWNER) {
       uv_ref(timerHandle);
       alarmHolds_ = true;
     }
@@ -183,6 +217,7 @@ UvFdObserver::UvFdObserver(UvEventPort& port, int fd): handle_(new Handle) {
     check(result, "uv_poll_init");
   }
   handle_->poll.data = this;
+  if (port.role() == UvEventPort::Role::GUEST) unref();
 }
 
 UvFdObserver::~UvFdObserver() noexcept(false) {

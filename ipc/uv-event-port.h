@@ -33,22 +33,32 @@ class UvLoop {
 
 class UvEventPort final: public kj::EventPort, private kj::Timer {
  public:
+  // What keeps uv_run() from returning. With an OWNER's port whatever it waits for does, timers and descriptors. A GUEST
+  // in a loop that was there before (Node's) must not keep a program from ending: only what can run at once does, and
+  // what stands between hold() and letGo().
+  enum class Role { OWNER, GUEST };
+
   // `loop` outlives the port by one turn.
-  explicit UvEventPort(uv_loop_t* loop);
+  explicit UvEventPort(uv_loop_t* loop, Role role = Role::OWNER);
   // Every promise made on this port is gone by now.
   ~UvEventPort() noexcept(false);
   KJ_DISALLOW_COPY(UvEventPort);
 
   kj::WaitScope& waitScope() { return waitScope_; }
   uv_loop_t* uvLoop() { return loop_; }
+  Role role() const { return role_; }
+
+  // For a guest. As often the one as the other.
+  void hold();
+  void letGo();
 
   // Milliseconds are its grain. A timer that is set and dropped costs libuv nothing: the one uv_timer is looked at once
   // a turn and moved only if it would ring too late.
   kj::Timer& getTimer() { return *this; }
 
   // What is likely to come next, and soon. wait() then looks for it again and again for a while before it goes to sleep, if
-  // that has paid lately for this kind. For when nobody else needs the processor. Without effect where somebody else turns
-  // libuv.
+  // that has paid lately for this kind. For when nobody else needs the processor. A guest looks, more shortly, when its
+  // host is about to sleep; anything that comes ends the look, so the host misses nothing.
   enum class Expected { NOTHING, ANSWER, CALL };
   void expect(Expected expected) { expected_ = expected; }
 
@@ -63,12 +73,16 @@ class UvEventPort final: public kj::EventPort, private kj::Timer {
   BusyLook answerLook_;
   BusyLook callLook_;
   bool lookBusily();
+  void lookBeforeHostSleeps();
 
   uv_loop_t* loop_;
+  const Role role_;
+  uint holds_ = 0;
   Handles* handles_;          // frees itself when libuv has closed all of it
   kj::TimerImpl timer_;
   bool runnable_ = false;     // what KJ said last
   bool insideWait_ = false;   // wait() or poll() is turning libuv: KJ runs its own events when they return
+  bool insideRun_ = false;    // KJ's events are being run, and one of them may be turning libuv against all rules
   kj::Maybe<kj::TimePoint> alarm_;
   bool alarmHolds_ = false;   // the uv_timer keeps the loop alive
   kj::EventLoop kjLoop_;
@@ -96,7 +110,7 @@ class UvFdObserver final: public FdWaiter {
   kj::Promise<void> whenReadable() override;
   kj::Promise<void> whenWritable() override;
 
-  // An idle observer does not keep the uv loop alive unless told to; it does so by default.
+  // An idle observer keeps the uv loop alive, unless told not to or its port is a guest's.
   void unref();
 
  private:
