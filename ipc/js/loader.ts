@@ -168,7 +168,7 @@ function pythonError(name: string): Error {
 function bytesOf(kind: "data" | "wasm", body: unknown): Uint8Array {
   if (isArrayBufferView(body)) return new Uint8Array(new Uint8Array(body.buffer as ArrayBuffer, body.byteOffset, body.byteLength));
   if (body instanceof ArrayBuffer) return new Uint8Array(new Uint8Array(body));
-  const { WebAssembly } = globalThis as { WebAssembly?: { Module: new () => object } };
+  const { WebAssembly } = globalThis as unknown as { WebAssembly?: { Module: new () => object } };
   if (kind === "wasm" && WebAssembly !== undefined && body instanceof WebAssembly.Module) {
     throw new PlainTypeError("Incorrect type for the 'wasm' field on 'Module': a compiled WebAssembly.Module cannot be handed over here; pass its bytes.");
   }

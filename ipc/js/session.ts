@@ -32,7 +32,8 @@ export interface Host {
   // Whether stubs that are no longer reachable are let go. Where invocations end, that is enough.
   readonly collects: boolean;
   // Runs a call on an entrypoint that was exported as one (`ctx.exports`).
-  callEntrypoint(call: CallNumber, entrypoint: unknown, path: string[], args: unknown[] | undefined, params: CapabilityState[]): void;
+  callEntrypoint(call: CallNumber, entrypoint: unknown, path: string[], args: unknown[] | undefined, params: CapabilityState[],
+                 session: Session, scope: Scope | undefined): void;
   // An ending that is no error of the code: "exceededCpu", ...
   makeEnding(code: string, message: string): Error;
   report(error: unknown): void;
@@ -337,7 +338,7 @@ export class Session implements WireEvents {
       this.wire.settle(call, false, gone, 0, false);
       return;
     }
-    if (entry.entrypoint !== undefined) return this.host.callEntrypoint(call, entry.entrypoint, path, args, params);
+    if (entry.entrypoint !== undefined) return this.host.callEntrypoint(call, entry.entrypoint, path, args, params, this, entry.scope);
     await this.run(call, entry.owner, entry.scope, params, () => this.reach(find(entry.root, path), args));
   }
 

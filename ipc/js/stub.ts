@@ -66,7 +66,7 @@ abstract class State implements StubState {
   }
   deleteProperty(): boolean { return false; }
 
-  property(name: string): object { return new PropertyState(this, [name]).proxy; }
+  property(name: string): object | undefined { return new PropertyState(this, [name]).proxy; }
 }
 
 // The target of every proxy: `typeof` is "function", and nothing of it shows.
@@ -88,6 +88,9 @@ export class CapabilityState extends State {
     stamp(this.proxy, this);
     if (!imported.permanent) imported.session.track(this);
   }
+
+  // `await` on a stub is the stub: it is no promise, whatever its object has.
+  override property(name: string): object | undefined { return name === "then" ? undefined : super.property(name); }
 
   // Throws why it cannot be used, now and here.
   check(): void {

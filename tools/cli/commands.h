@@ -29,6 +29,7 @@ int run(const RunOptions& options);
 
 struct ServeOptions {
   std::string socket;
+  bool untilEof = false;   // ends when standard input does
   SupervisorOptions supervisor;
 };
 int serve(const ServeOptions& options);

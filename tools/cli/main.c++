@@ -83,6 +83,7 @@ void addServe(CLI::App& app, ServeOptions& options) {
   app.add_option("--workers", options.supervisor.workersMax, "the most workers alive at once")->check(WHOLE_NUMBER)->capture_default_str();
   addProfile(app, options.supervisor.profile);
   addAllowMissing(app, options.supervisor.allowMissing);
+  app.add_flag("--until-eof", options.untilEof, "also end when standard input does: for a program that starts a daemon of its own");
   app.footer("Prints one line when it is ready, and serves until SIGINT or SIGTERM. Whoever may open the socket may run code.");
 }
 

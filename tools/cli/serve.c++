@@ -1,7 +1,9 @@
 // glovebox serve: a supervisor behind a Unix socket, until SIGINT or SIGTERM.
 
+#include <errno.h>
 #include <kj/debug.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdio>
 
@@ -81,6 +83,16 @@ class Door final: public kj::TaskSet::ErrorHandler {
   kj::TaskSet clients_;
 };
 
+// Whoever started us lets go of our standard input when it ends, however it ends.
+kj::Promise<void> untilEof(UvFdObserver& input) {
+  return input.whenReadable().then([&input]() -> kj::Promise<void> {
+    char ignored[256];
+    ssize_t got = read(STDIN_FILENO, ignored, sizeof(ignored));
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return kj::READY_NOW;
+    return untilEof(input);
+  });
+}
+
 }  // namespace
 
 int serve(const ServeOptions& options) {
@@ -96,6 +108,11 @@ int serve(const ServeOptions& options) {
     auto profile = policy::profileName(options.supervisor.profile);
     writeOutput("Listening on " + options.socket + " (profile " + std::string(profile) + ")\n");
     auto stopped = signals.take();
+    kj::Own<UvFdObserver> input;
+    if (options.untilEof) {
+      input = kj::heap<UvFdObserver>(session.port(), STDIN_FILENO);
+      stopped = stopped.exclusiveJoin(untilEof(*input).then([]() { return 0; }));
+    }
     auto listening = door->run().then([]() -> int { KJ_FAIL_ASSERT("the door closed by itself"); });
     stopped.exclusiveJoin(kj::mv(listening)).wait(session.waitScope());
   }

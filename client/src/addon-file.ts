@@ -1,0 +1,27 @@
+// Where the built pieces of this package are: beside this file, in the folder that the build wrote.
+
+import { createRequire } from "node:module";
+import * as path from "node:path";
+import type { Addon } from "./addon.d.ts";
+
+// The folder of the bundle (CommonJS, whoever imports it).
+declare const __dirname: string;
+
+let loaded: Addon | undefined;
+
+export function loadAddon(): Addon {
+  if (loaded !== undefined) return loaded;
+  if (process.platform !== "linux") throw new Error(`glovebox runs on Linux, not on ${process.platform}: its sandbox is made of Linux namespaces and seccomp.`);
+  const file = path.join(__dirname, "glovebox.node");
+  try {
+    loaded = createRequire(file)(file) as Addon;
+  } catch (error) {
+    throw new Error(`glovebox's native part could not be loaded from ${file}. Was it built for this machine (tools/dev build)?`, { cause: error });
+  }
+  return loaded;
+}
+
+// The `glovebox` command.
+export function commandFile(): string {
+  return process.env.GLOVEBOX_COMMAND ?? path.join(__dirname, "..", "tools", "glovebox");
+}

@@ -1,0 +1,15 @@
+// The package `glovebox`: workers on this machine from a Node.js program, with Cloudflare's Worker Loader API.
+
+export { connect, Glovebox } from "./connect.ts";
+export { entrypoint } from "./entrypoints.ts";
+export { GloveboxError } from "./errors.ts";
+export { WorkerLoader, WorkerStub } from "../../ipc/js/loader.ts";
+export { RpcTarget, WorkerEntrypoint, DurableObject, WorkflowEntrypoint } from "../../ipc/js/receiver.ts";
+export { RpcPromise, RpcProperty, RpcStub, ServiceStub } from "../../ipc/js/stub.ts";
+
+// What `cloudflare:workers` has besides, for packages that import it. A Node program has no bindings of its own.
+export const env: Record<string, unknown> = {};
+export const exports: Record<string, unknown> = {};
+export function waitUntil(promise: unknown): void {
+  Promise.resolve(promise).catch((error: unknown) => queueMicrotask(() => { throw error; }));
+}
