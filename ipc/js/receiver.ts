@@ -97,7 +97,7 @@ function property(receiver: Properties, name: string, instance: boolean, entrypo
     throw new PlainTypeError(`'${name}' is a reserved method and cannot be called over RPC.`);
   }
   if (instance) {
-    if (!hasOwn(receiver, name)) {
+    if (!hasOwn(receiver, name) && isDefinedByClass(receiver, name)) {
       const value = receiver[name];
       // By identity of the value: also what a class copies from Object.prototype is none of the caller's business.
       if (value !== undefined && value !== (objectPrototype as unknown as Properties)[name]) return value;
@@ -106,6 +106,14 @@ function property(receiver: Properties, name: string, instance: boolean, entrypo
     return receiver[name];
   }
   throw notImplemented(name);
+}
+
+// Some prototype below Object.prototype has it: `__proto__` and its like are nobody's methods.
+function isDefinedByClass(receiver: object, name: string): boolean {
+  for (let holder = getPrototypeOf(receiver) as object | null; holder !== null && holder !== objectPrototype; holder = getPrototypeOf(holder) as object | null) {
+    if (hasOwn(holder, name)) return true;
+  }
+  return false;
 }
 
 export function find(root: Root, path: string[]): Found {

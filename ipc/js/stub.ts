@@ -3,7 +3,7 @@
 // not have themselves is a name at the other end.
 
 import {
-  PlainError, PlainPromise, PlainTypeError, apply, captureStackTrace, defineProperty, hasOwn, objectPrototype, promiseThen,
+  PlainError, PlainPromise, PlainTypeError, apply, captureStackTrace, defineProperty, getOwnPropertyDescriptor, hasOwn, indexOf, objectPrototype, promiseThen, slice,
   symbolAsyncDispose, symbolDispose, toStringTag,
 } from "./primordials.ts";
 import { PATH_DEPTH_MAX, isCallableInstance, notFunction, notImplemented, notPipelinable } from "./receiver.ts";
@@ -154,7 +154,7 @@ export class Call {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.result = promiseThen(raw, undefined, withLocalStack);
+    this.result = number === 0 ? raw : promiseThen(raw, undefined, withLocalStack);
   }
 
   static failed(session: Session, error: unknown): Call {
@@ -252,9 +252,22 @@ export class Call {
   }
 }
 
-// What the other side threw has no stack here; what led to the call does.
+// What the other side threw has no stack here; what led to the call does. Where a worker says what its own was, it stands
+// beside, in `remoteStack`.
 function withLocalStack(error: unknown): never {
-  if (error instanceof PlainError) captureStackTrace(error);
+  if (error instanceof PlainError) {
+    const holder = {} as { stack: string };
+    captureStackTrace(holder, withLocalStack);
+    const frames = indexOf(holder.stack, "\n");
+    const remote = hasOwn(error, "remote") ? getOwnPropertyDescriptor(error, "stack")?.value as unknown : undefined;
+    const stack = `${error.name}: ${error.message}${frames < 0 ? "" : slice(holder.stack, frames)}`;
+    try {
+      if (typeof remote === "string") defineProperty(error, "remoteStack", { value: remote, enumerable: false, configurable: true, writable: true });
+      defineProperty(error, "stack", { value: stack, enumerable: false, configurable: true, writable: true });
+    } catch {
+      // a frozen error stays as it is
+    }
+  }
   throw error;
 }
 
