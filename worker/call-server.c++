@@ -101,18 +101,19 @@ kj::Promise<void> CallServer::run(CallRequest request, rpc::Return::Builder resu
 
 void CallServer::collect() {
   for (auto& action: host_.takeActions()) {
-    // In order: what waits is also what later actions refer to.
-    if (queued_.empty() && openCalls_ < guard::WORKER_CALLS_MAX) {
-      perform(action);
-    } else {
+    bool waits = action.kind == HostAction::Kind::CALL ? !queued_.empty() || openCalls_ >= guard::WORKER_CALLS_MAX
+                                                       : action.kind == HostAction::Kind::RELEASE && !queued_.empty();
+    if (waits) {
       queued_.push_back(kj::mv(action));
+    } else {
+      perform(action);
     }
   }
-  auto answers = host_.takeAnswers();
-  held_.insert(held_.end(), std::make_move_iterator(answers.begin()), std::make_move_iterator(answers.end()));
   sendLogs();
   if (!host_.logs().empty()) return;
-  for (auto& answer: std::exchange(held_, {})) respond(answer);
+  auto answers = kj::mv(held_);
+  held_ = {};
+  for (auto& answer: answers) respond(answer);
 }
 
 void CallServer::sendLogs() {
@@ -137,11 +138,11 @@ void CallServer::sendLogs() {
   }
 }
 
-void CallServer::respond(CallAnswer& answer) {
+void CallServer::respond(Held& held) {
+  auto& answer = held.answer;
   kj::Maybe<rpc::Return::Builder> found;
   KJ_IF_MAYBE(pending, pending_.find(answer.id)) found = pending->results;
   if (found == nullptr) {   // abandoned
-    takeBack(answer.graph);
     if (answer.pipeline != 0) release(answer.pipeline);
     return;
   }
@@ -154,13 +155,13 @@ void CallServer::respond(CallAnswer& answer) {
     bool isValue = answer.kind == CallAnswer::Kind::VALUE;
     auto bytes = payloadBytes(answer.graph);
     if (bytes > wire::PAYLOAD_BYTES_MAX) {
-      takeBack(answer.graph);
       if (answer.pipeline != 0) release(std::exchange(answer.pipeline, 0));
       setThrownError(results, kj::str("Serialized RPC arguments or return values are limited to 32MiB, but the size of this "
                                       "value was: ", bytes, " bytes."));
     } else {
+      size_t next = 0;
       writePayload(kj::mv(answer.graph), isValue ? results.initValue() : results.initThrown(), wire::INLINE_BYTES,
-                   [this](const ValueExternal& external) { return capabilityOf(external); });
+                   [&](const ValueExternal&) { return kj::mv(held.capabilities[next++]); });
     }
     if (answer.pipeline != 0) results.setPipeline(kj::heap<ExportedTarget>(*this, answer.pipeline));
     results.setDisposable(answer.disposable);
@@ -317,6 +318,13 @@ void CallServer::release(uint64_t exported) {
 
 void CallServer::perform(HostAction& action) {
   switch (action.kind) {
+    case HostAction::Kind::ANSWER: {
+      // What it hands over is taken now: the code may let go of it next. If it cannot be delivered, it is dropped with this.
+      Held held{kj::mv(action.answer), {}};
+      for (auto& external: held.answer.graph.externals) held.capabilities.add(capabilityOf(external));
+      held_.add(kj::mv(held));
+      return;
+    }
     case HostAction::Kind::CALL: return performCall(action);
     case HostAction::Kind::RELEASE: imports_.erase(action.id); return;
     case HostAction::Kind::LOOPBACK:

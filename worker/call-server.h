@@ -65,14 +65,18 @@ class CallServer final: private kj::TaskSet::ErrorHandler {
   ScriptHost& host_;
   kj::Maybe<rpc::Console::Client> console_;
   bool logging_ = false;                      // one Console.write at a time
-  std::vector<CallAnswer> held_;              // behind logs
+  struct Held {
+    CallAnswer answer;
+    kj::Vector<capnp::Capability::Client> capabilities;   // of its externals
+  };
+  kj::Vector<Held> held_;                     // behind logs
   kj::HashMap<CallId, Pending> pending_;
   bool unsent_ = false;                       // answers may be on their way through the loop
   std::deque<kj::Own<kj::PromiseFulfiller<void>>> waiting_;   // what may run code, behind them
 
   kj::HashMap<uint64_t, capnp::Capability::Client> imports_;
   uint32_t openCalls_ = 0;
-  std::deque<HostAction> queued_;             // while there are too many open calls
+  std::deque<HostAction> queued_;             // calls, while too many are open, and releases behind them
   std::vector<uint64_t> released_;            // exports the code has not been told of yet
   bool tellingReleased_ = false;
   unsigned pulls_ = 0;
@@ -82,7 +86,7 @@ class CallServer final: private kj::TaskSet::ErrorHandler {
   kj::Promise<void> whenAnswersHaveLeft();
   kj::Promise<void> run(CallRequest request, rpc::Return::Builder results);
   void sendLogs();
-  void respond(CallAnswer& answer);
+  void respond(Held& held);
   capnp::Capability::Client capabilityOf(const ValueExternal& external);
   void takeBack(const ValueGraph& graph);
 

@@ -90,7 +90,8 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     call({"", nullptr, 0, {"handler"}, false, arguments});
     if (how == WarmUp::ZYGOTE) {
       call({"", nullptr, 0, {"tool"}, false, arguments});
-      for (auto& action : takeActions()) {
+      for (size_t i = 0; i < actions_.size(); ++i) {
+        auto action = actions_[i];
         if (action.kind != HostAction::Kind::CALL) continue;
         RemoteAnswer answer;
         answer.kind = RemoteAnswer::Kind::VALUE;
@@ -105,9 +106,8 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     }
     // Forget all of it.
     std::vector<uint64_t> pipelines;
-    for (auto& answer : answers_) pipelines.push_back(answer.pipeline);
+    for (auto& action : actions_) pipelines.push_back(action.answer.pipeline);
     released(pipelines);
-    answers_.clear();
     calls_.clear();
     forgetAll();
     actions_.clear();
@@ -199,14 +199,12 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
 
   bool idle() override {
     turn([] {});
-    if (!answers_.empty()) return true;
     if (!actions_.empty()) return true;
     if (!engine_.timers.empty() || calls_.empty() || isAwaiting()) return false;
     endCalls(HostEnding::HUNG);
-    return !answers_.empty();
+    return !actions_.empty();
   }
 
-  std::vector<CallAnswer> takeAnswers() override { return std::exchange(answers_, {}); }
   std::vector<HostAction> takeActions() override { return std::exchange(actions_, {}); }
   LogBuffer& logs() override { return engine_.logs; }
 
@@ -456,7 +454,9 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
 
   void answer(CallAnswer answer) {
     if (calls_.erase(answer.id) == 0) return;
-    answers_.push_back(std::move(answer));
+    HostAction action{HostAction::Kind::ANSWER};
+    action.answer = std::move(answer);
+    actions_.push_back(std::move(action));
   }
 
   bool isRefusedMemory(v8::Local<v8::Value> value) {
@@ -474,7 +474,9 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
       ended.id = id;
       ended.kind = CallAnswer::Kind::ENDED;
       ended.ending = ending;
-      answers_.push_back(std::move(ended));
+      HostAction action{HostAction::Kind::ANSWER};
+      action.answer = std::move(ended);
+      actions_.push_back(std::move(action));
     }
     forgetAll();
     if (engine_.startingUp) {
@@ -593,7 +595,6 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
   v8::Global<v8::Function> invoke_, deliver_, answered_, begin_, setMain_, ownerOfExport_, ownerOfCall_, released_, dropReceived_,
       isAwaiting_, abandoned_, forgetAll_;
   std::unordered_set<CallId> calls_;   // to us, unanswered
-  std::vector<CallAnswer> answers_;
   std::vector<HostAction> actions_;
   std::vector<v8::Global<v8::Promise>> rejections_;
   CallAnswer startFailure_;

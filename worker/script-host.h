@@ -36,9 +36,9 @@ struct CallAnswer {
   bool disposable = false;
 };
 
-// What the code did to others, in order.
+// What the code did to others, in order: an answer may hand on what is released right after it.
 struct HostAction {
-  enum class Kind : uint8_t { CALL, RELEASE, LOOPBACK, LOAD, ENTRYPOINT, REVOKE };
+  enum class Kind : uint8_t { ANSWER, CALL, RELEASE, LOOPBACK, LOAD, ENTRYPOINT, REVOKE };
   Kind kind;
   uint64_t id = 0;                  // the new call or import; what is released
   uint64_t target = 0;              // an import (LOOPBACK: an export)
@@ -48,6 +48,7 @@ struct HostAction {
   std::string name;                 // ENTRYPOINT
   uint32_t cpuMs = 0, wallMs = 0;   // ENTRYPOINT
   std::shared_ptr<WorkerSource> code;   // LOAD
+  CallAnswer answer;                // ANSWER
 };
 
 struct CallRequest {
@@ -85,7 +86,7 @@ class ScriptHost {
   // Once. False: the code failed; each call is answered with why.
   virtual bool start(WorkerSource source) = 0;
 
-  // Never throws, never fails: the answer comes through takeAnswers().
+  // Never throws, never fails: the answer comes through takeActions().
   virtual CallId call(CallRequest request) = 0;
 
   // The answer to a CALL of ours. Once each.
@@ -111,7 +112,6 @@ class ScriptHost {
   // for which none can come, end as HUNG. True if any did.
   virtual bool idle() = 0;
 
-  virtual std::vector<CallAnswer> takeAnswers() = 0;
   virtual std::vector<HostAction> takeActions() = 0;
   virtual LogBuffer& logs() = 0;
 };
