@@ -110,7 +110,7 @@ class Line final: public kj::Refcounted, private kj::TaskSet::ErrorHandler {
   UvEventPort& port_;
   kj::Own<LineEvents> events_;
   State state_ = State::OPEN;
-  bool looksForAnswers_;
+  const bool looksForAnswers_;
   Number next_ = 1;
   std::map<Number, Import> imports_;
   std::set<Number> calls_;                         // ours, without answer
