@@ -226,6 +226,20 @@ napi_value connect(const Arguments& args) {
   return makeLineObject(environment, kj::mv(line));
 }
 
+// Experiment: the supervisor on Node's own loop.
+napi_value embed(const Arguments& args) {
+  auto env = args.env;
+  auto& environment = Environment::of(env);
+  auto folder = toString(env, args[0], "installationFolder");
+  auto events = kj::heap<JsEvents>(environment, args[2]);
+  auto& port = environment.port();
+  setenv("GLOVEBOX_INSTALLATION", folder.cStr(), 1);
+  auto supervisor = environment.supervisor([&]() { return Supervisor::start(port, findInstallation(), {}); });
+  auto line = kj::refcounted<Line>(port, kj::mv(events), kj::mv(supervisor), kj::Own<RpcConnection>());
+  environment.keep(kj::addRef(*line));
+  return makeLineObject(environment, kj::mv(line));
+}
+
 napi_value nothing(const Arguments&) { return nullptr; }
 
 napi_value initialize(napi_env env, napi_value exports) {
@@ -248,6 +262,8 @@ napi_value initialize(napi_env env, napi_value exports) {
   check(env, napi_create_reference(env, lineClass, 1, &environment->lineClass));
   check(env, napi_create_function(env, "connect", NAPI_AUTO_LENGTH, entry<connect>, nullptr, &function));
   check(env, napi_set_named_property(env, exports, "connect", function));
+  check(env, napi_create_function(env, "embed", NAPI_AUTO_LENGTH, entry<embed>, nullptr, &function));
+  check(env, napi_set_named_property(env, exports, "embed", function));
   check(env, napi_set_instance_data(env, environment.get(), [](napi_env, void* data, void*) {
     delete static_cast<Environment*>(data);
   }, nullptr));

@@ -38,11 +38,20 @@ void Environment::noteEnded() {
   }
 }
 
+rpc::Supervisor::Client Environment::supervisor(kj::FunctionParam<kj::Promise<kj::Own<Supervisor>>()> start) {
+  if (supervisorStarted_ == nullptr) {
+    supervisorStarted_ = start().then([this](kj::Own<Supervisor> started) { supervisor_ = kj::mv(started); }).fork();
+  }
+  return KJ_ASSERT_NONNULL(supervisorStarted_).addBranch().then([this]() { return supervisor_->client(); });
+}
+
 void Environment::end() {
   ending_ = true;
   for (auto& line: lines_) line->abandon();
   lines_.clear();
   tasks_ = nullptr;
+  supervisorStarted_ = nullptr;
+  supervisor_ = nullptr;
   port_ = nullptr;
   // All of a loop's closing handles are closed in one go.
   uv_close(reinterpret_cast<uv_handle_t*>(&lastToClose_), [](uv_handle_t* handle) {

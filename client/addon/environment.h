@@ -12,6 +12,7 @@
 #include "client/addon/line.h"
 #include "client/addon/napi.h"
 #include "ipc/uv-event-port.h"
+#include "supervisor/supervisor.h"
 
 namespace glovebox::client {
 
@@ -32,6 +33,9 @@ class Environment final: private kj::TaskSet::ErrorHandler {
   // `line` has ended and may be let go of, a little later.
   void noteEnded();
 
+  // Experiment: started with the first use.
+  rpc::Supervisor::Client supervisor(kj::FunctionParam<kj::Promise<kj::Own<Supervisor>>()> start);
+
   // The class of the objects that connect() returns.
   napi_ref lineClass = nullptr;
 
@@ -42,6 +46,8 @@ class Environment final: private kj::TaskSet::ErrorHandler {
   uv_idle_t lastToClose_;   // never runs; its close callback tells that libuv has closed our handles
   kj::Maybe<kj::Own<UvEventPort>> port_;
   kj::Maybe<kj::Own<kj::TaskSet>> tasks_;
+  kj::Maybe<kj::ForkedPromise<void>> supervisorStarted_;
+  kj::Own<Supervisor> supervisor_;
   std::vector<kj::Own<Line>> lines_;
 
   void end();
