@@ -139,7 +139,7 @@ def compile_flags(command):
         if take_next:
             kept.append(word)
             take_next = False
-        elif word in ("-I", "-isystem", "-D", "-include"):
+        elif word in ("-I", "-isystem", "-idirafter", "-D", "-include"):
             kept.append(word)
             take_next = True
         elif re.match(r"-(I|isystem|D|std=|f(no-)?rtti|f(no-)?exceptions|pthread)", word):
