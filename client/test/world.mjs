@@ -16,17 +16,17 @@ export const addon = createRequire(import.meta.url)(ADDON);
 export const VALUE = 0, THROWN = 1, ENDED = 2, FAILED = 3;
 export const STUB = 1, LOADER = 5;
 
-export class Daemon {
-  static async start(...options) {
-    const daemon = new Daemon();
-    daemon.folder = mkdtempSync(join(tmpdir(), "glovebox-"));
-    daemon.socket = join(daemon.folder, "socket");
-    daemon.process = spawn(join(BUILD, "tools/glovebox"), ["serve", "--socket", daemon.socket, ...options], { stdio: ["ignore", "pipe", "inherit"] });
-    await new Promise((resolve, reject) => {
-      daemon.process.stdout.once("data", resolve);
-      daemon.process.once("exit", (code) => reject(new Error(`the daemon ended with ${code} before it was ready`)));
+// A process that listens on a socket and prints a line when it is ready.
+class Listening {
+  constructor(program, args) {
+    this.folder = mkdtempSync(join(tmpdir(), "glovebox-"));
+    this.socket = join(this.folder, "socket");
+    this.process = spawn(join(BUILD, program), [...args, this.socket], { stdio: ["ignore", "pipe", "inherit"] });
+    this.ready = new Promise((resolve, reject) => {
+      this.process.stdout.once("data", () => resolve(this));
+      this.process.once("error", reject);
+      this.process.once("exit", (code) => reject(new Error(`${program} ended with ${code} before it was ready`)));
     });
-    return daemon;
   }
   async end(signal = "SIGTERM") {
     if (this.process.exitCode === null && this.process.signalCode === null) {
@@ -36,6 +36,15 @@ export class Daemon {
     }
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+export class Daemon extends Listening {
+  static start() { return new Daemon("tools/glovebox", ["serve", "--socket"]).ready; }
+}
+
+// peer.c++
+export class Peer extends Listening {
+  static start() { return new Peer("client/client-test-peer", []).ready; }
 }
 
 // A line whose calls are promises of {kind, value, externals, disposable, pipeline, code}.
