@@ -130,6 +130,10 @@ void writeCode(napi_env env, napi_value from, rpc::WorkerCode::Builder to) {
 
 napi_value loader(const Arguments& args) { return fromNumber(args.env, openLineOf(args).loader()); }
 
+napi_value loopback(const Arguments& args) {
+  return fromNumber(args.env, openLineOf(args).loopback(toNumber(args.env, args[0], "target")));
+}
+
 napi_value call(const Arguments& args) {
   auto env = args.env;
   auto& line = openLineOf(args);
@@ -247,6 +251,7 @@ napi_value initialize(napi_env env, napi_value exports) {
   constexpr auto METHOD = napi_property_attributes(napi_writable | napi_configurable);
   const napi_property_descriptor methods[] = {
       {"loader", nullptr, entry<loader>, nullptr, nullptr, nullptr, METHOD, nullptr},
+      {"loopback", nullptr, entry<loopback>, nullptr, nullptr, nullptr, METHOD, nullptr},
       {"call", nullptr, entry<call>, nullptr, nullptr, nullptr, METHOD, nullptr},
       {"release", nullptr, entry<release>, nullptr, nullptr, nullptr, METHOD, nullptr},
       {"settle", nullptr, entry<settle>, nullptr, nullptr, nullptr, METHOD, nullptr},

@@ -223,6 +223,8 @@ Line::~Line() noexcept(false) {}
 
 Number Line::loader() { return add(KJ_ASSERT_NONNULL(supervisor_).loaderRequest().send().getLoader()); }
 
+Number Line::loopback(Number target) { return add(rpc::Target::Client(kj::heap<ExportedTarget>(*this, target))); }
+
 Number Line::call(Number target, kj::ArrayPtr<const kj::String> path, kj::Maybe<ValueBytes&> args,
                   kj::ArrayPtr<const OutgoingExternal> externals) {
   requireImports(externals);

@@ -73,6 +73,7 @@ class Line final: public kj::Refcounted, private kj::TaskSet::ErrorHandler {
   // As in addon.d.ts. They throw kj::Exception if they are used wrongly; nothing has been sent then. After the end they
   // are not called, except release() and settle(), which do nothing then.
   Number loader();
+  Number loopback(Number target);
   Number call(Number target, kj::ArrayPtr<const kj::String> path, kj::Maybe<ValueBytes&> args,
               kj::ArrayPtr<const OutgoingExternal> externals);
   void release(Number id);

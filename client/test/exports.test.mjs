@@ -137,6 +137,26 @@ test("our own object comes back as an import and is called as one", () => withLi
   line.native.release(second.externals[0].id);
 }));
 
+test("a loopback is an import of our own export", () => withLine(async (line) => {
+  const id = line.native.loopback(100);
+  const called = nextCall(line);
+  const first = line.send(id, ["x"], [1]);
+  const early = line.send(first, ["y"], [2]);
+  const answers = [line.answer(first), line.answer(early)];
+  const { call, target, args } = await called;
+  assert.deepEqual([target, args], [100, [1]]);
+  const second = nextCall(line);
+  line.native.settle(call, true, encode("a"), [], 200, false);
+  const next = await second;
+  assert.deepEqual([next.target, next.path], [200, ["y"]]);
+  line.native.settle(next.call, true, encode("b"), [], 0, false);
+  assert.deepEqual((await Promise.all(answers)).map(({ value }) => value), ["a", "b"]);
+  line.native.release(id);
+  line.native.release(first);
+  await turn();
+  assert.deepEqual(released(line), [100, 200]);
+}));
+
 test("the pipeline of an answered call is its result, until it is released", () => withLine(async (line, target) => {
   const first = line.send(target, ["handBack"], [], [exported(100)]);
   const { externals } = await line.answer(first);
