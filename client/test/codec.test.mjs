@@ -685,11 +685,16 @@ test("any change to a valid message is read or refused, and quickly", () => {
 
 const echoPath = process.env.GLOVEBOX_VALUE_ECHO;
 
-test("the codec in C++ says back what it was told", { skip: echoPath ? false : "GLOVEBOX_VALUE_ECHO is not set" }, async () => {
+// What the program refuses before the codec sees it, or answers with an external of its own; what only this reader bounds, as
+// resizable buffers cost C++ nothing; and an empty list where C++ takes the root pointer for a tag.
+const OWN_RULES = new Set(["half a word", "nothing", "an external that did not come", "two thousand resizable buffers",
+  "a list that begins where the message does"]);
+
+test("the codec in C++ says back what it was told", { skip: echoPath ? false : "GLOVEBOX_VALUE_ECHO is not set" }, async (context) => {
   const hooks = { externalOf: () => ({ kind: 1, id: 1, imported: false }), fromExternal: (kind, id) => ({ kind, id }) };
   const entries = Object.entries(VALUES).concat([["externals", () => ({ act: () => 1, list: [() => 2] })],
     ["a resizable buffer", () => new Uint8Array(new ArrayBuffer(8, { maxByteLength: 16 }), 2)], ["a Buffer", () => Buffer.from("pooled")]]);
-  const echo = await startEcho();
+  const echo = await startEcho(context);
   for (const [name, make] of entries) {
     const { bytes, externals } = encode(make(), hooks);
     const back = await echo.say(bytes);
@@ -699,19 +704,19 @@ test("the codec in C++ says back what it was told", { skip: echoPath ? false : "
   await echo.end();
 });
 
-test("the codec in C++ refuses what this one refuses", { skip: echoPath ? false : "GLOVEBOX_VALUE_ECHO is not set" }, async () => {
-  const echo = await startEcho();
+test("the codec in C++ refuses what this one refuses", { skip: echoPath ? false : "GLOVEBOX_VALUE_ECHO is not set" }, async (context) => {
+  const echo = await startEcho(context);
   for (const [name, make] of Object.entries(HOSTILE)) {
-    // Its own: what C++ has other bounds for, or sees later.
-    if (name === "half a word" || name === "nothing" || name === "two thousand resizable buffers" || name === "an external that did not come") continue;
+    if (OWN_RULES.has(name)) continue;
     const back = await echo.say(make());
     assert.equal(back.length, 0, name);
   }
   await echo.end();
 });
 
-async function startEcho() {
+async function startEcho(context) {
   const child = spawn(echoPath, { stdio: ["pipe", "pipe", "pipe"] });
+  context.after(() => child.kill());
   let errors = "", received = Buffer.alloc(0), arrived = () => {};
   child.stderr.on("data", (chunk) => { errors += chunk; });
   child.stdout.on("data", (chunk) => { received = Buffer.concat([received, chunk]); arrived(); });
