@@ -23,6 +23,8 @@ export interface CodecHooks {
   // Asked once for each function, proxy and class instance before it is refused. Undefined: not ours. What it answered is
   // the caller's to take back if encode() throws in the end.
   externalOf(value: object): External | undefined;
+  // Whether errors take their stacks along, which name files of this machine. They do unless this is false.
+  withStacks?: boolean;
   // Makes what stands for an external of the other side; called once for each that the value refers to.
   fromExternal(kind: ExternalKind, id: number): object;
 }
@@ -711,7 +713,7 @@ class Encoder {
 
     if (typeof name === "string" && named !== prototype) set(layout.ERROR_NAME, this.#addString(name));
     if (Object.hasOwn(error, "message")) set(layout.ERROR_MESSAGE, this.#addString(toText(error.message)));
-    if (Object.hasOwn(error, "stack")) {
+    if (this.#hooks!.withStacks !== false && Object.hasOwn(error, "stack")) {
       const stack: unknown = error.stack;
       if (typeof stack === "string") set(layout.ERROR_STACK, this.#addString(stack));
     }

@@ -10,6 +10,9 @@ import { pathToFileURL } from "node:url";
 
 import { RpcStub, RpcTarget, connect, entrypoint } from "glovebox";
 import { RULES, SERVER } from "./rpc-rules.mjs";
+import { Daemon, THROWN, TestLine } from "./world.mjs";
+
+const ERRORS = ["Error", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError", "URIError"];
 
 // Part of each client: also sent to workers, as text.
 const KIT = `
@@ -25,16 +28,7 @@ const kit = {
     return "did not fail";
   },
   async caught(promise) { try { await promise; } catch (error) { return error; } throw new Error("did not fail"); },
-  // A path that no stub would make.
-  async raw(stub, path, args) { return kit.fails(() => rawCall(stub, path, args)); },
   later: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-};`;
-
-// Stubs have names of their own; a path of names that they keep to themselves is made from a property further down.
-const RAW = `
-const rawCall = async (stub, path, args) => {
-  let target = stub;
-  for (const name of path.slice(0, 64)) target = Object.hasOwn(Object.prototype, name) || name === "dup" || name === "fetch" ? (RAW_UNREACHABLE(name), target) : target[name];
 };`;
 
 const glovebox = await connect({ console: "ignore" });
@@ -55,13 +49,7 @@ function stubsOf(worker) {
 }
 
 const makeKit = new Function("RpcTarget", "RpcStub", `${KIT}\nreturn kit;`);
-void RAW;
-
-async function fromNode(rule, stubs) {
-  const kit = makeKit(RpcTarget, RpcStub);
-  kit.raw = undefined;
-  return rule.client(stubs, kit);
-}
+const fromNode = (rule, stubs) => rule.client(stubs, makeKit(RpcTarget, RpcStub));
 
 async function fromWorker(rule, stubs) {
   const client = `import { RpcStub, RpcTarget } from "cloudflare:workers";
@@ -99,6 +87,29 @@ for (const rule of RULES) {
       assert.deepEqual(bare(await fromWorker(rule, stubsOf(worker))), rule.expected);
     } finally {
       worker[Symbol.dispose]();
+    }
+  });
+}
+
+// Paths that no stub would make: straight through the addon.
+for (const rule of RULES) {
+  if (!usesRaw(rule)) continue;
+  test(`addon to worker: ${rule.name}`, async () => {
+    const daemon = await Daemon.start();
+    const line = new TestLine(daemon.socket);
+    try {
+      const worker = line.load(SERVER);
+      const kit = {
+        async raw(target, names, args) {
+          const answer = await line.call(target, names, ...args);
+          return answer.kind === THROWN ? `${ERRORS[answer.value.error]}: ${answer.value.message} (remote)` : answer;
+        },
+      };
+      assert.deepEqual(await rule.client({ server: line.entrypoint(worker) }, kit), rule.expected);
+    } finally {
+      line.native.close();
+      await line.closed;
+      await daemon.end();
     }
   });
 }
