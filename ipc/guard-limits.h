@@ -12,7 +12,8 @@ namespace glovebox::guard {
 // What the supervisor promises: the limits below leave room for it.
 constexpr uint32_t IN_FLIGHT_CALLS_MAX = 1'000;
 
-// Calls that an honest worker has open at once; it keeps further ones to itself until some are answered.
+// What the worker's runtime promises: it keeps at most so many calls to others open and lets the rest wait. A call is open
+// until its answer has been read, pulled bytes included.
 constexpr uint32_t WORKER_CALLS_MAX = 256;
 
 // Questions of the worker that are not yet both finished by it and answered by us, the answer having left. It needs one

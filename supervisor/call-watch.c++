@@ -17,7 +17,7 @@ constexpr kj::Duration MEMORY_PERIOD = 100 * kj::MILLISECONDS;
 
 struct Watch {
   kj::Timer& timer;
-  WorkerHandle& worker;
+  WorkerPeer& worker;
   CallLimits limits;
   AtLimit atLimit;
   kj::StringPtr where;
@@ -65,7 +65,7 @@ struct Watch {
 
 }  // namespace
 
-kj::Promise<void> watchCall(kj::Timer& timer, WorkerHandle& worker, CallLimits limits, AtLimit atLimit, kj::StringPtr where) {
+kj::Promise<void> watchCall(kj::Timer& timer, WorkerPeer& worker, CallLimits limits, AtLimit atLimit, kj::StringPtr where) {
   auto watch = kj::heap<Watch>(Watch{timer, worker, limits, atLimit, where, timer.now(), worker.cpuTime()});
   auto promise = watch->next();
   return promise.attach(kj::mv(watch));

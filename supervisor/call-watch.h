@@ -10,7 +10,7 @@
 #include <kj/async.h>
 #include <kj/timer.h>
 
-#include "supervisor/worker-handle.h"
+#include "supervisor/worker-peer.h"
 
 namespace glovebox {
 
@@ -25,6 +25,6 @@ enum class AtLimit {
 };
 
 // Never resolves; dropping it ends the watch. `where` is for the message: "in this call". `worker` and `timer` outlive it.
-kj::Promise<void> watchCall(kj::Timer& timer, WorkerHandle& worker, CallLimits limits, AtLimit atLimit, kj::StringPtr where);
+kj::Promise<void> watchCall(kj::Timer& timer, WorkerPeer& worker, CallLimits limits, AtLimit atLimit, kj::StringPtr where);
 
 }  // namespace glovebox

@@ -28,14 +28,16 @@ policy::CgroupLimits cgroupLimits(const SupervisorOptions& options) {
 
 }  // namespace
 
-Core::Core(UvEventPort& port, Installation installation, SupervisorOptions options)
+Core::Core(UvEventPort& port, Installation installation, SupervisorOptions options, kj::Maybe<WorkerSupply&> supply)
     : port(port),
       installation(kj::mv(installation)),
       options(options),
       filter(policy::compileWorkerFilter(options.profile)),
       cgroups(cgroupLimits(options)),
       reaper(port),
-      pool(port, reaper, poolOptions()) {}
+      pool(port, reaper, poolOptions()),
+      kinship(*this),
+      supply_(supply.orDefault(pool)) {}
 
 void Core::noteCallSent(bool workerHasAnswered) {
   bool near = workerHasAnswered && census.callsInFlight == 1 && pool.counts().starting == 0;

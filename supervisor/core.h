@@ -10,6 +10,7 @@
 
 #include "policy/cgroups.h"
 #include "supervisor/census.h"
+#include "supervisor/kinship.h"
 #include "supervisor/pool.h"
 #include "supervisor/reaper.h"
 #include "supervisor/supervisor.h"
@@ -18,7 +19,8 @@ namespace glovebox {
 
 class Core final: public kj::Refcounted {
  public:
-  Core(UvEventPort& port, Installation installation, SupervisorOptions options);
+  // Workers come from `supply`, which outlives this, or from the pool.
+  Core(UvEventPort& port, Installation installation, SupervisorOptions options, kj::Maybe<WorkerSupply&> supply = nullptr);
 
   UvEventPort& port;   // outlives everything
   const Installation installation;
@@ -28,7 +30,10 @@ class Core final: public kj::Refcounted {
   Census census;
   Reaper reaper;
   Pool pool;
+  Kinship kinship;
   bool closing = false;
+
+  WorkerSupply& supply() { return supply_; }
 
   // The only call in flight, to a worker that has answered before: its answer is what everybody waits for, and is near. When
   // it has ended, the same caller's next call is.
@@ -36,6 +41,8 @@ class Core final: public kj::Refcounted {
   void noteCallEnded(bool workerHadAnswered);
 
  private:
+  WorkerSupply& supply_;
+
   PoolOptions poolOptions();
   ZygoteOptions zygoteOptions();
 };

@@ -5,9 +5,11 @@
 #include <kj/debug.h>
 
 #include "ipc/uv-event-port.h"
-#include "ipc/payload.h"
 #include "ipc/wire-limits.h"
-#include "supervisor/membrane.h"
+#include "supervisor/console-membrane.h"
+#include "supervisor/inward.h"
+#include "supervisor/promised-result.h"
+#include "supervisor/thrown.h"
 
 namespace glovebox {
 namespace {
@@ -15,56 +17,68 @@ namespace {
 // Worker Loader gives start-up one second of CPU; less if a call has less.
 constexpr uint32_t STARTUP_CPU_MS_MAX = 1'000;
 
-// More calls in flight than this on one worker help nobody: it has one thread. Bounds what its questions cost here.
-constexpr uint32_t CALLS_IN_FLIGHT_MAX = 1'000;
-
-ValueGraph errorGraph(ErrorPrototype prototype, kj::StringPtr message) {
-  ValueGraph graph;
-  graph.nodes.resize(2);
-  graph.nodes[0].kind = ValueNode::Kind::ERROR;
-  graph.nodes[0].subkind = static_cast<uint8_t>(prototype);
-  graph.nodes[0].ref = 1;
-  graph.nodes[1].kind = ValueNode::Kind::TEXT;
-  graph.nodes[1].bytes = std::string(message.begin(), message.size());
-  return graph;
-}
-
 }  // namespace
 
-LoadedWorker::LoadedWorker(kj::Own<Core> core, Policy policy, rpc::WorkerCode::Reader code, kj::Maybe<rpc::Console::Client> console)
+LoadedWorker::LoadedWorker(kj::Own<Core> core, Policy policy, rpc::WorkerCode::Reader code, capnp::List<rpc::Module>::Reader modules,
+                           kj::Maybe<rpc::Console::Client> console)
+    : LoadedWorker(kj::mv(core), policy, kj::newPromiseAndFulfiller<void>(), tryFindCodeError(code, modules)) {
+  if (codeError_ == nullptr) start(code, modules, kj::mv(console));
+}
+
+LoadedWorker::LoadedWorker(kj::Own<Core> core, Policy policy, kj::PromiseFulfillerPair<void> revoked, kj::Maybe<CodeError> codeError)
     : core_(kj::mv(core)),
       policy_(policy),
-      codeError_(tryFindCodeError(code)),
+      id_(core_->kinship.nextId_++),
+      membrane_(kj::refcounted<Membrane>(kj::addRef(*core_), *this)),
+      codeError_(kj::mv(codeError)),
+      revokedFulfiller_(kj::mv(revoked.fulfiller)),
+      revoked_(revoked.promise.fork()),
       acquired_(nullptr),
       process_(nullptr),
       started_(nullptr),
-      startWatch_(kj::READY_NOW) {
+      startWatch_(kj::READY_NOW),
+      deathWatch_(kj::READY_NOW) {
+  core_->kinship.workers_[id_] = this;
   core_->census.loads++;
   core_->census.liveWorkers++;
-  if (codeError_ != nullptr) return;
+}
 
-  KJ_IF_MAYBE(worker, core_->pool.tryTake()) {
+void LoadedWorker::start(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>::Reader modules, kj::Maybe<rpc::Console::Client> console) {
+  auto words = inspectPlain(modules);
+  auto env = inspect(code.getEnv());
+
+  KJ_IF_MAYBE(worker, core_->supply().tryTake()) {
     process_ = (*worker)->process();
     adopt(kj::mv(*worker));
     acquired_ = kj::Promise<void>(kj::READY_NOW).fork();
   } else {
-    acquired_ = core_->pool.take()
-                    .then([this](kj::Own<WorkerHandle> worker) { adopt(kj::mv(worker)); },
+    acquired_ = core_->supply()
+                    .take()
+                    .then([this](kj::Own<WorkerPeer> worker) { adopt(kj::mv(worker)); },
                           [this](kj::Exception&& exception) { startFailure_ = startFailed(exception.getDescription()); })
                     .fork();
     process_ = acquired_.addBranch().then([this]() -> rpc::WorkerProcess::Client {
+      membrane_->requireWhole();
       KJ_IF_MAYBE(worker, worker_) return (*worker)->process();
       return KJ_EXCEPTION(FAILED, "no worker");
     });
   }
+  deathWatch_ = whenEnded().then([this](Outcome) { membrane_->cut(); }).eagerlyEvaluate([](kj::Exception&& exception) {
+    KJ_LOG(ERROR, exception);
+  });
 
-  auto request = process_.startRequest(code.totalSize());
-  request.setCode(code);
-  auto limits = request.getCode().initLimits();
+  auto request = process_.startRequest(capnp::MessageSize{words + env.size().wordCount + 256, env.capabilities + 1});
+  auto copy = request.initCode();
+  copyHeadOfCode(code, copy);
+  copy.setModules(modules);
+  if (code.hasEnv()) copyPayload(code.getEnv(), env, copy.initEnv(), membrane_->intoWorker(), wire::PAYLOAD_BYTES_MAX);
+  auto limits = copy.initLimits();
   limits.setCpuMs(policy_.call.cpuMs);
   limits.setWallMs(policy_.call.wallMs);
   limits.setMemoryMb(policy_.memoryMb);
-  KJ_IF_MAYBE(c, console) request.setConsole(kj::heap<ConsoleMembrane>(kj::mv(*c)));
+  KJ_IF_MAYBE(c, console) {
+    request.setConsole(kj::heap<ConsoleMembrane>(kj::addRef(*membrane_), membrane_->adopt(kj::mv(*c)).castAs<rpc::Console>()));
+  }
   // Whether the code failed is told by the worker in each answer; if the process died, whenEnded() tells.
   started_ = request.send()
                  .then([this](auto&&) -> kj::Promise<void> {
@@ -75,50 +89,91 @@ LoadedWorker::LoadedWorker(kj::Own<Core> core, Policy policy, rpc::WorkerCode::R
 }
 
 LoadedWorker::~LoadedWorker() noexcept(false) {
+  membrane_->cut();
+  core_->kinship.workers_.erase(id_);
   core_->census.liveWorkers--;
-  // The watch refers to the worker; and letting go of that kills the process.
+  // The watches refer to the worker; and letting go of that kills the process. Not now: it takes the line with it, and this
+  // may be something that the line is just doing.
   startWatch_ = nullptr;
-  worker_ = nullptr;
-  core_->pool.noteAnswered();
+  deathWatch_ = nullptr;
+  KJ_IF_MAYBE(worker, worker_) {
+    kj::evalLater([worker = kj::mv(*worker), core = kj::addRef(*core_)]() {}).detach([](kj::Exception&& exception) {
+      KJ_LOG(ERROR, exception);
+    });
+  }
+  core_->supply().noteAnswered();
 }
 
-void LoadedWorker::adopt(kj::Own<WorkerHandle> worker) {
+void LoadedWorker::adopt(kj::Own<WorkerPeer> worker) {
   worker->setMemoryLimit(policy_.memoryMb);
   CallLimits limits{std::min(policy_.call.cpuMs, STARTUP_CPU_MS_MAX), policy_.call.wallMs};
   startWatch_ = watchCall(core_->port.getTimer(), *worker, limits, AtLimit::KILL, "while its modules were evaluated"_kj)
                     .eagerlyEvaluate([](kj::Exception&& exception) { KJ_LOG(ERROR, exception); });
+  if (membrane_->isCut()) worker->end(revoked());
   worker_ = kj::mv(worker);
 }
 
 kj::Promise<Outcome> LoadedWorker::whenEnded() {
-  return acquired_.addBranch().then([this]() -> kj::Promise<Outcome> {
+  auto died = acquired_.addBranch().then([this]() -> kj::Promise<Outcome> {
     KJ_IF_MAYBE(worker, worker_) return (*worker)->whenEnded();
     return KJ_ASSERT_NONNULL(startFailure_).clone();
   });
+  return died.exclusiveJoin(revoked_.addBranch().then([]() { return revoked(); }));
 }
 
-kj::Promise<void> LoadedWorker::watch() {
-  return started_.addBranch().then([this]() {
-    return watchCall(core_->port.getTimer(), *KJ_ASSERT_NONNULL(worker_), policy_.call, AtLimit::ASK_THEN_KILL, "in this call"_kj);
+kj::Promise<void> LoadedWorker::watch(CallLimits limits) {
+  return started_.addBranch().then([this, limits]() {
+    return watchCall(core_->port.getTimer(), *KJ_ASSERT_NONNULL(worker_), limits, AtLimit::ASK_THEN_KILL, "in this call"_kj);
   });
 }
 
+kj::Promise<void> LoadedWorker::revoke() {
+  abandon();
+  // What was on its way inside this process when the membrane was cut has arrived or been dropped when this resolves.
+  return kj::evalLast([]() {});
+}
+
+void LoadedWorker::abandon() {
+  membrane_->revoke();
+  revokedFulfiller_->fulfill();
+  KJ_IF_MAYBE(worker, worker_) (*worker)->end(revoked());
+}
+
+void LoadedWorker::setChildSlot(kj::Own<Membrane::ChildSlot> slot) {
+  membrane_->setParent(kj::addRef(slot->parent()));
+  childSlot_ = kj::mv(slot);
+}
+
+kj::Maybe<WorkerPeer&> LoadedWorker::peer() {
+  return worker_.map([](kj::Own<WorkerPeer>& worker) -> WorkerPeer& { return *worker; });
+}
+
 rpc::Target::Client LoadedWorker::getEntrypoint(rpc::Worker::GetEntrypointParams::Reader params) {
-  if (codeError_ != nullptr) return nullptr;
-  auto request = process_.getEntrypointRequest(params.totalSize());
+  if (codeError_ != nullptr || membrane_->isCut()) return nullptr;
+  auto props = inspect(params.getProps());
+  auto request = process_.getEntrypointRequest(props.size());
   request.setName(params.getName());
-  if (params.hasProps()) request.setProps(params.getProps());
+  if (params.hasProps()) copyPayload(params.getProps(), props, request.initProps(), membrane_->intoWorker(), wire::PAYLOAD_BYTES_MAX);
   return request.send().getEntrypoint();
 }
 
-kj::Promise<void> LoadedWorker::call(rpc::Target::Client& target, rpc::Call::Reader call, rpc::Return::Builder results) {
+kj::Promise<void> LoadedWorker::call(Route& route, CallContext context, CallLimits limits, Origin origin) {
   core_->census.calls++;
-  KJ_IF_MAYBE(error, codeError_) {
-    writePayload(errorGraph(error->prototype, error->message), results.initThrown());
+  if (membrane_->isRevoked()) {
+    end(context.getResults(), revoked());
     return kj::READY_NOW;
   }
-  if (callsInFlight_ >= CALLS_IN_FLIGHT_MAX) {
-    end(results, overloaded("calls in flight on one worker"_kj, CALLS_IN_FLIGHT_MAX));
+  KJ_IF_MAYBE(error, codeError_) {
+    setThrown(context.getResults(), error->prototype, error->message);
+    return kj::READY_NOW;
+  }
+  if (callsInFlight_ >= membrane::INWARD_CALLS_MAX) {
+    end(context.getResults(), overloaded("calls in flight on one worker"_kj, membrane::INWARD_CALLS_MAX));
+    return kj::READY_NOW;
+  }
+  auto manifest = inspectCall(context.getParams());
+  if (!membrane_->ledger.outwardCapabilities.hasRoom(manifest.capabilities)) {
+    setThrown(context.getResults(), ErrorPrototype::ERROR, membrane_->ledger.outwardCapabilities.refusal());
     return kj::READY_NOW;
   }
   callsInFlight_++;
@@ -126,45 +181,68 @@ kj::Promise<void> LoadedWorker::call(rpc::Target::Client& target, rpc::Call::Rea
   bool answeredBefore = hasAnswered_;
   core_->noteCallSent(answeredBefore);
 
-  auto request = target.callRequest(call.totalSize());
-  request.setPath(call.getPath());
-  auto operation = call.getOperation();
-  switch (operation.which()) {
-    case rpc::Call::Operation::INVOKE: request.getOperation().setInvoke(operation.getInvoke()); break;
-    case rpc::Call::Operation::GET: request.getOperation().setGet(); break;
-  }
-  auto answered = request.send()
-                      .then([this, results](capnp::Response<rpc::Return>&& response) mutable {
-                        hasAnswered_ = true;
-                        answer(response, results);
-                      })
-                      .catch_([this](kj::Exception&& exception) { return mistrust(kj::mv(exception)); });
-  auto died = whenEnded().then([this, results](Outcome outcome) mutable { end(results, outcome); });
-  return answered.exclusiveJoin(kj::mv(died)).exclusiveJoin(watch()).attach(kj::defer([this, answeredBefore]() {
+  auto answered = route.send([this, &route, context, manifest, origin]() mutable { return forward(route, context, manifest, origin); });
+  auto died = whenEnded().then([this, context](Outcome outcome) mutable { end(context.getResults(), outcome); });
+  return answered.exclusiveJoin(kj::mv(died)).exclusiveJoin(watch(limits)).attach(kj::defer([this, answeredBefore]() {
     callsInFlight_--;
     core_->census.callsInFlight--;
     core_->noteCallEnded(answeredBefore);
-    core_->pool.noteAnswered();
+    core_->supply().noteAnswered();
   }));
 }
 
-kj::Promise<void> LoadedWorker::read(rpc::ByteSource::Client& source, uint64_t offset, uint32_t length,
-                                     rpc::ByteSource::ReadResults::Builder results) {
+kj::Promise<void> LoadedWorker::forward(Route& route, CallContext context, const Manifest& manifest, Origin origin) {
+  auto request = route.target<rpc::Target>().callRequest(manifest.size());
+  copyCall(context.getParams(), manifest, request, membrane_->intoWorker(), wire::PAYLOAD_BYTES_MAX);
+  context.releaseParams();
+  auto sent = request.send();
+  // Refers to the worker by its membrane only, so that a result which somebody keeps does not keep the worker.
+  auto wrap = [membrane = kj::addRef(*membrane_)](rpc::Target::Client inner) mutable -> rpc::Target::Client {
+    if (!membrane->ledger.inwardCapabilities.hasRoom()) return KJ_EXCEPTION(OVERLOADED, membrane->ledger.inwardCapabilities.refusal());
+    auto& worker = membrane->worker();
+    return Handle::make<InwardTarget>(kj::addRef(worker), kj::mv(inner), worker.limits(), Origin::PROMISED);
+  };
+  auto promised = kj::refcounted<PromisedResult>(kj::mv(static_cast<rpc::Return::Pipeline&>(sent)), kj::mv(wrap));
+  context.setPipeline(promised->pipeline());
+  auto& p = *promised;
+  return sent
+      .then([this, context, &p](capnp::Response<rpc::Return>&& response) mutable {
+        hasAnswered_ = true;
+        kj::Promise<void> done = kj::READY_NOW;
+        KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() { answer(response, context.getResults(), p); })) {
+          done = mistrust(kj::mv(*exception));
+        }
+        return done;
+      }, [this, origin](kj::Exception&& exception) -> kj::Promise<void> {
+        if (origin == Origin::PROMISED && exception.getType() != kj::Exception::Type::DISCONNECTED) return nothingToCall();
+        return mistrust(kj::mv(exception));
+      })
+      .attach(kj::defer([promised = kj::mv(promised)]() mutable { promised->close(); }));
+}
+
+kj::Promise<void> LoadedWorker::read(Route& route, uint64_t offset, uint32_t length, rpc::ByteSource::ReadResults::Builder results) {
   KJ_REQUIRE(length >= 1 && length <= wire::CHUNK_BYTES, "a read must ask for 1 to 65536 bytes", length);
-  auto request = source.readRequest();
-  request.setOffset(offset);
-  request.setLength(length);
-  auto answered = request.send()
-                      .then([length, results](auto&& response) mutable {
-                        KJ_REQUIRE(response.getBytes().size() <= length, "more bytes than asked for");
-                        results.setBytes(response.getBytes());
-                      })
-                      .catch_([this](kj::Exception&& exception) { return mistrust(kj::mv(exception)); });
+  KJ_REQUIRE(!membrane_->isCut(), "the worker has ended, and its results with it");
+  auto send = [this, &route, offset, length, results]() mutable {
+    auto request = route.target<rpc::ByteSource>().readRequest();
+    request.setOffset(offset);
+    request.setLength(length);
+    return request.send()
+        .then([length, results](auto&& response) mutable {
+          KJ_REQUIRE(response.getBytes().size() <= length, "more bytes than asked for");
+          results.setBytes(response.getBytes());
+        })
+        .catch_([this](kj::Exception&& exception) { return mistrust(kj::mv(exception)); });
+  };
+  return whileAlive(route.send(kj::mv(send)));
+}
+
+kj::Promise<void> LoadedWorker::whileAlive(kj::Promise<void> promise) {
   auto died = whenEnded().then([this](Outcome outcome) -> kj::Promise<void> {
     core_->census.noteEnding(outcome.code);
     return KJ_EXCEPTION(FAILED, outcome.message);
   });
-  return answered.exclusiveJoin(kj::mv(died)).exclusiveJoin(watch());
+  return promise.exclusiveJoin(kj::mv(died)).exclusiveJoin(watch(policy_.call));
 }
 
 kj::Promise<void> LoadedWorker::mistrust(kj::Exception&& exception) {
@@ -175,13 +253,15 @@ kj::Promise<void> LoadedWorker::mistrust(kj::Exception&& exception) {
   return kj::NEVER_DONE;
 }
 
-void LoadedWorker::answer(rpc::Return::Reader from, rpc::Return::Builder to) {
+void LoadedWorker::answer(rpc::Return::Reader from, rpc::Return::Builder to, PromisedResult& promised) {
   switch (from.which()) {
     case rpc::Return::VALUE:
-      to.setValue(from.getValue());
-      return;
     case rpc::Return::THROWN:
-      to.setThrown(from.getThrown());
+      answerValue(from.isValue() ? from.getValue() : from.getThrown(), to, from.isThrown());
+      if (from.hasPipeline()) {
+        to.setPipeline(promised.get());
+        to.setDisposable(from.getDisposable());
+      }
       return;
     case rpc::Return::ENDED:
       break;
@@ -198,6 +278,15 @@ void LoadedWorker::answer(rpc::Return::Reader from, rpc::Return::Builder to) {
     default: break;
   }
   KJ_FAIL_REQUIRE("an ending that a worker cannot know of");
+}
+
+void LoadedWorker::answerValue(rpc::Payload::Reader from, rpc::Return::Builder to, bool isThrown) {
+  auto manifest = inspect(from);
+  if (manifest.largeBytes > wire::PAYLOAD_BYTES_MAX) return end(to, exceededResultSize());
+  auto& room = membrane_->ledger.inwardCapabilities;
+  if (!room.hasRoom(manifest.capabilities)) return setThrown(to, ErrorPrototype::ERROR, room.refusal());
+  auto copy = isThrown ? to.initThrown() : to.initValue();
+  copyPayload(from, manifest, copy, membrane_->outOfWorker(), wire::WORKER_MESSAGE_BYTES_MAX);
 }
 
 void LoadedWorker::end(rpc::Return::Builder to, const Outcome& outcome) {

@@ -1,9 +1,9 @@
 #pragma once
-// One loaded worker as its client sees it: code sent to a process of its own, entrypoints into it, and an answer for
-// every call, whatever becomes of the process.
+// One loaded worker: code sent to a process of its own, entrypoints into it, and an answer for every call, whatever becomes
+// of the process.
 //
-// Held by the client's Worker capability and by every Target and ByteSource that came from it; the process dies with the
-// last of them. The supervisor's part of a call is the membrane (supervisor/membrane.h).
+// Held by the handles that others have of it (supervisor/inward.h); the process dies with the last of them, when nobody
+// outside of all workers reaches it any more (supervisor/kinship.h), or when it is revoked.
 
 #include <kj/async.h>
 #include <kj/refcount.h>
@@ -11,9 +11,14 @@
 #include "ipc/control.capnp.h"
 #include "supervisor/call-watch.h"
 #include "supervisor/core.h"
+#include "supervisor/membrane.h"
+#include "supervisor/route.h"
 #include "supervisor/worker-code.h"
 
 namespace glovebox {
+
+enum class Origin;
+class PromisedResult;
 
 class LoadedWorker final: public kj::Refcounted {
  public:
@@ -21,43 +26,79 @@ class LoadedWorker final: public kj::Refcounted {
     CallLimits call;
     uint32_t memoryMb;
   };
+  using CallContext = capnp::CallContext<rpc::Call, rpc::Return>;
 
-  // Takes a worker from the pool and sends it the code; `code` is read before this returns. A code error is kept and
-  // answered to every call, and no process is used for it.
-  LoadedWorker(kj::Own<Core> core, Policy policy, rpc::WorkerCode::Reader code, kj::Maybe<rpc::Console::Client> console);
+  // Takes a worker and sends it the code; what is given is read before this returns. A code error is kept and answered to
+  // every call, and no process is used for it. `modules` are the code's own unless they came another way.
+  LoadedWorker(kj::Own<Core> core, Policy policy, rpc::WorkerCode::Reader code, capnp::List<rpc::Module>::Reader modules,
+               kj::Maybe<rpc::Console::Client> console);
   ~LoadedWorker() noexcept(false);
   KJ_DISALLOW_COPY(LoadedWorker);
 
-  // A target in the worker itself, without the membrane.
+  Core& core() { return *core_; }
+  Membrane& membrane() { return *membrane_; }
+  const CallLimits& limits() const { return policy_.call; }
+  uint32_t memoryMb() const { return policy_.memoryMb; }
+
+  // A target in the worker itself, without the membrane; props cross it.
   rpc::Target::Client getEntrypoint(rpc::Worker::GetEntrypointParams::Reader params);
 
-  // Runs one call on such a target under the limits. The answer, or the reason why there is none, goes to `results`, which
-  // outlives the promise; dropping the promise gives the call up.
-  kj::Promise<void> call(rpc::Target::Client& target, rpc::Call::Reader call, rpc::Return::Builder results);
+  // Runs one call on such a target under the limits. The answer, or the reason why there is none, goes to the context's
+  // results; dropping the promise gives the call up. `route` outlives the promise.
+  kj::Promise<void> call(Route& route, CallContext context, CallLimits limits, Origin origin);
 
-  // One read of a large result, under the same limits.
-  kj::Promise<void> read(rpc::ByteSource::Client& source, uint64_t offset, uint32_t length,
-                         rpc::ByteSource::ReadResults::Builder results);
+  // One read of a large result, under the worker's limits.
+  kj::Promise<void> read(Route& route, uint64_t offset, uint32_t length, rpc::ByteSource::ReadResults::Builder results);
+
+  // Something else that the worker is asked to do: given up when it ends or exceeds its limits.
+  kj::Promise<void> whileAlive(kj::Promise<void> promise);
+
+  // Ends it: calls under way end as revoked, and nothing it does reaches anybody once the promise resolves.
+  kj::Promise<void> revoke();
+  // The same when nobody is left who would hear of it.
+  void abandon();
+
+  // It counts as somebody's child until it is gone.
+  void setChildSlot(kj::Own<Membrane::ChildSlot> slot);
+
+  // For the status output.
+  kj::Maybe<WorkerPeer&> peer();
+  uint32_t callsInFlight() const { return callsInFlight_; }
 
  private:
+  friend class Handle;
+  friend class Kinship;
+
   kj::Own<Core> core_;
   Policy policy_;
+  const uint64_t id_;
+  kj::Own<Membrane> membrane_;
+  kj::Maybe<kj::Own<Membrane::ChildSlot>> childSlot_;
+  uint32_t outsideHandles_ = 0;               // held by others than workers
+  uint32_t insideHandles_ = 0;                // held by workers
   kj::Maybe<CodeError> codeError_;
-  kj::Maybe<kj::Own<WorkerHandle>> worker_;   // once there is one
+  kj::Maybe<kj::Own<WorkerPeer>> worker_;     // once there is one
   kj::Maybe<Outcome> startFailure_;           // or there can be none
   uint32_t callsInFlight_ = 0;
   bool hasAnswered_ = false;
-  kj::ForkedPromise<void> acquired_;          // one of the two is set
+  kj::Own<kj::PromiseFulfiller<void>> revokedFulfiller_;
+  kj::ForkedPromise<void> revoked_;
+  kj::ForkedPromise<void> acquired_;          // worker_ or startFailure_ is set
   rpc::WorkerProcess::Client process_;        // queues until then
   kj::ForkedPromise<void> started_;           // the modules are evaluated, or failed to be
   kj::Promise<void> startWatch_;
+  kj::Promise<void> deathWatch_;
 
-  void adopt(kj::Own<WorkerHandle> worker);
+  LoadedWorker(kj::Own<Core> core, Policy policy, kj::PromiseFulfillerPair<void> revoked, kj::Maybe<CodeError> codeError);
+  void start(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>::Reader modules, kj::Maybe<rpc::Console::Client> console);
+  void adopt(kj::Own<WorkerPeer> worker);
   kj::Promise<Outcome> whenEnded();
-  kj::Promise<void> watch();
+  kj::Promise<void> watch(CallLimits limits);
+  kj::Promise<void> forward(Route& route, CallContext context, const Manifest& manifest, Origin origin);
   // The worker broke the wire's rules in an answer.
   kj::Promise<void> mistrust(kj::Exception&& exception);
-  void answer(rpc::Return::Reader from, rpc::Return::Builder to);
+  void answer(rpc::Return::Reader from, rpc::Return::Builder to, PromisedResult& promised);
+  void answerValue(rpc::Payload::Reader from, rpc::Return::Builder to, bool isThrown);
   void end(rpc::Return::Builder to, const Outcome& outcome);
 };
 

@@ -2,62 +2,140 @@
 
 #include <kj/debug.h>
 
-#include "ipc/wire-limits.h"
+#include "ipc/large-value.h"
+#include "supervisor/inward.h"
+#include "supervisor/kinship.h"
+#include "supervisor/loaded-worker.h"
+#include "supervisor/outward.h"
 
 namespace glovebox {
-namespace {
 
-// Of one worker in its whole life. Enough for a debugging session, too little to fill a disk.
-constexpr size_t LOG_BYTES_MAX = 1 << 20;
+kj::Exception membraneCut() { return KJ_EXCEPTION(DISCONNECTED, "the worker has ended; what it was handed is out of its reach"); }
 
-// Cap'n Proto 1.x takes it from the schema instead.
-template <typename Context>
-void allowCancellation(Context& context) {
-#if CAPNP_VERSION < 1000000
-  context.allowCancellation();
-#endif
+Membrane::Membrane(kj::Own<Core> core, LoadedWorker& worker): core_(kj::mv(core)), worker_(worker), into_(*this), outOf_(*this) {}
+
+Membrane::~Membrane() noexcept(false) {}
+
+LoadedWorker& Membrane::worker() {
+  KJ_IF_MAYBE(worker, worker_) return *worker;
+  kj::throwFatalException(membraneCut());
 }
 
-}  // namespace
-
-kj::Promise<void> WorkerMembrane::getEntrypoint(GetEntrypointContext context) {
-  auto target = worker_->getEntrypoint(context.getParams());
-  context.getResults().setEntrypoint(kj::heap<TargetMembrane>(kj::addRef(*worker_), kj::mv(target)));
-  return kj::READY_NOW;
+void Membrane::requireWhole() const {
+  if (cut_) kj::throwFatalException(membraneCut());
 }
 
-kj::Promise<void> TargetMembrane::call(CallContext context) {
-  auto promise = worker_->call(target_, context.getParams(), context.getResults());
-  context.releaseParams();
-  allowCancellation(context);
-  return promise;
+void Membrane::cut() {
+  if (cut_) return;
+  cut_ = true;
+  worker_ = nullptr;
+  kj::evalLater([self = kj::addRef(*this)]() mutable { self->dropAll(); }).detach([](kj::Exception&& exception) {
+    KJ_LOG(ERROR, exception);
+  });
 }
 
-kj::Promise<void> ByteSourceMembrane::read(ReadContext context) {
-  auto params = context.getParams();
-  auto promise = worker_->read(source_, params.getOffset(), params.getLength(), context.getResults());
-  allowCancellation(context);
-  return promise;
+void Membrane::revoke() {
+  revoked_ = true;
+  cut();
 }
 
-kj::Promise<void> ConsoleMembrane::write(WriteContext context) {
-  auto messages = context.getParams().getMessages();
-  if (full_) return kj::READY_NOW;
-  auto size = messages.size() * sizeof(double);
-  for (auto message: messages) size += message.getText().size();
-  if (bytes_ + size > LOG_BYTES_MAX) {
-    full_ = true;
-    auto request = console_.writeRequest();
-    auto notice = request.initMessages(1)[0];
-    notice.setLevel(rpc::LogMessage::Level::WARN);
-    notice.setTime(messages.size() > 0 ? messages[0].getTime() : 0);
-    notice.setText(kj::str("This worker has logged more than ", LOG_BYTES_MAX, " bytes; the rest is dropped."));
-    return request.send().ignoreResult();
+void Membrane::dropAll() {
+  canceler_.cancel(membraneCut());
+  // Letting go of one may take others with it.
+  std::map<uint64_t, Outward*>::iterator next;
+  for (uint64_t id = 0; (next = outward_.lower_bound(id)) != outward_.end();) {
+    id = next->first + 1;
+    next->second->close(membraneCut());
   }
-  bytes_ += size;
-  auto request = console_.writeRequest(messages.totalSize());
-  request.setMessages(messages);
-  return request.send().ignoreResult();
+}
+
+capnp::Capability::Client Membrane::adopt(capnp::Capability::Client client) {
+  KJ_IF_MAYBE(handle, core_->kinship.tryFind(client)) return handle->cloneFor(*this);
+  return client;
+}
+
+kj::Maybe<capnp::Capability::Client> Membrane::tryUnwrap(capnp::Capability::Client& client) {
+  auto found = outwardByHook_.find(&innermostHook(client));
+  if (found == outwardByHook_.end()) return nullptr;
+  KJ_IF_MAYBE(original, found->second->original()) {
+    // From here on somebody outside holds it.
+    KJ_IF_MAYBE(handle, core_->kinship.tryFind(*original)) return handle->cloneFor(nullptr);
+    return kj::mv(*original);
+  }
+  return nullptr;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Into the worker
+
+rpc::Target::Client Membrane::Into::target(rpc::Target::Client from, ValueExternal::Kind kind, kj::StringPtr label) {
+  if (!membrane_.ledger.outwardCapabilities.hasRoom()) return KJ_EXCEPTION(OVERLOADED, membrane_.ledger.outwardCapabilities.refusal());
+  return Outward::make<OutwardTarget>(kj::addRef(membrane_), kj::mv(from), kind, label);
+}
+
+capnp::Capability::Client Membrane::Into::loader(capnp::Capability::Client from, kj::StringPtr label) {
+  if (!membrane_.ledger.outwardCapabilities.hasRoom()) return KJ_EXCEPTION(OVERLOADED, membrane_.ledger.outwardCapabilities.refusal());
+  return Outward::make<OutwardLoader>(kj::addRef(membrane_), kj::mv(from), label);
+}
+
+rpc::ByteSource::Client Membrane::Into::source(rpc::ByteSource::Client from) {
+  if (!membrane_.ledger.outwardCapabilities.hasRoom()) return KJ_EXCEPTION(OVERLOADED, membrane_.ledger.outwardCapabilities.refusal());
+  return Outward::make<OutwardSource>(kj::addRef(membrane_), kj::mv(from), 0);
+}
+
+void Membrane::Into::setLarge(rpc::Value::Reader value, uint64_t bytes, rpc::LargeValue::Builder to) {
+  auto message = kj::heap<capnp::MallocMessageBuilder>(static_cast<uint>(bytes / sizeof(capnp::word) + 8));
+  message->setRoot(value);
+  offerLarge(kj::mv(message), to);
+  to.setSource(Outward::make<OutwardSource>(kj::addRef(membrane_), to.getSource(), bytes));
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Out of it
+
+rpc::Target::Client Membrane::OutOf::target(rpc::Target::Client from, ValueExternal::Kind, kj::StringPtr) {
+  KJ_IF_MAYBE(original, membrane_.tryUnwrap(from)) return original->castAs<rpc::Target>();
+  auto& worker = membrane_.worker();
+  if (!membrane_.ledger.inwardCapabilities.hasRoom()) return KJ_EXCEPTION(OVERLOADED, membrane_.ledger.inwardCapabilities.refusal());
+  bool isPromise = innermostHook(from).whenMoreResolved() != nullptr;
+  return Handle::make<InwardTarget>(kj::addRef(worker), kj::mv(from), worker.limits(), isPromise ? Origin::PROMISED : Origin::OBJECT);
+}
+
+capnp::Capability::Client Membrane::OutOf::loader(capnp::Capability::Client from, kj::StringPtr) {
+  KJ_IF_MAYBE(original, membrane_.tryUnwrap(from)) return kj::mv(*original);
+  return KJ_EXCEPTION(FAILED, "a worker can hand on a loader that it was handed, but not make one");
+}
+
+rpc::ByteSource::Client Membrane::OutOf::source(rpc::ByteSource::Client from) {
+  auto& worker = membrane_.worker();
+  if (!membrane_.ledger.inwardCapabilities.hasRoom()) return KJ_EXCEPTION(OVERLOADED, membrane_.ledger.inwardCapabilities.refusal());
+  return Handle::make<InwardSource>(kj::addRef(worker), kj::mv(from));
+}
+
+void Membrane::OutOf::setLarge(rpc::Value::Reader, uint64_t bytes, rpc::LargeValue::Builder) {
+  KJ_FAIL_REQUIRE("a value from a worker is larger than its message may be", bytes);
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+kj::Maybe<kj::Own<Membrane::ChildSlot>> Membrane::tryTakeChildSlot() {
+  kj::Vector<kj::Own<Membrane>> line;
+  kj::Maybe<Membrane&> next = *this;
+  for (;;) {
+    KJ_IF_MAYBE(membrane, next) {
+      if (!membrane->ledger.children.hasRoom()) return nullptr;
+      line.add(kj::addRef(*membrane));
+      next = membrane->parent_.map([](kj::Own<Membrane>& parent) -> Membrane& { return *parent; });
+    } else {
+      break;
+    }
+  }
+  for (auto& membrane: line) membrane->ledger.children.take();
+  return kj::heap<ChildSlot>(line.releaseAsArray());
+}
+
+Membrane::ChildSlot::~ChildSlot() noexcept(false) {
+  for (auto& membrane: line_) membrane->ledger.children.give();
 }
 
 }  // namespace glovebox

@@ -1,53 +1,133 @@
 #pragma once
-// What stands in the supervisor for something on the other side: a client's Target for a worker's, a client's ByteSource
-// for a worker's, a worker's Console for a client's. They forward without looking inside, count, and keep the worker alive
-// for as long as the client holds them.
+// The membrane of one worker: every capability that passes between the worker and the rest of the world is wrapped here,
+// in both directions, so that it can be counted, bounded and cut.
+//
+//   inward   a capability of the worker, held by others: supervisor/inward.h. Its calls run under the worker's limits.
+//   outward  a capability of others, held by the worker: supervisor/outward.h. Its calls are counted and bounded, and from
+//            the moment the membrane is cut none of them reaches anybody.
+//
+// What the worker hands on of what it was handed is unwrapped again, so whoever receives it depends on its owner and not
+// on the messenger. Its own capabilities, when they come back, are wrapped twice and not recognised: then the line never
+// has to be told that a promise points back to where it came from, and a capability that is bounced back and forth grows
+// until it meets the bound on live ones.
+//
+// Owned by the LoadedWorker and by everything the worker holds; it outlives the worker by as long as the line takes to go.
 
-#include "ipc/call.capnp.h"
-#include "ipc/control.capnp.h"
-#include "supervisor/loaded-worker.h"
+#include <kj/async.h>
+#include <kj/refcount.h>
+
+#include <map>
+#include <unordered_map>
+
+#include "supervisor/core.h"
+#include "supervisor/ledger.h"
+#include "supervisor/payload-membrane.h"
 
 namespace glovebox {
 
-class WorkerMembrane final: public rpc::Worker::Server {
+class LoadedWorker;
+class Outward;
+
+class Membrane final: public kj::Refcounted {
  public:
-  explicit WorkerMembrane(kj::Own<LoadedWorker> worker): worker_(kj::mv(worker)) {}
-  kj::Promise<void> getEntrypoint(GetEntrypointContext context) override;
+  Membrane(kj::Own<Core> core, LoadedWorker& worker);
+  ~Membrane() noexcept(false);
+  KJ_DISALLOW_COPY(Membrane);
+
+  Ledger ledger;
+  Core& core() { return *core_; }
+  // The worker; throws once the membrane is cut.
+  LoadedWorker& worker();
+
+  // From now on no call of the worker reaches anybody; those under way are dropped a turn later (this may be one of them).
+  // Idempotent.
+  void cut();
+  bool isCut() const { return cut_; }
+  // Cuts it because somebody wants the worker gone, and not because it died: then not even its logs are of interest.
+  void revoke();
+  bool isRevoked() const { return revoked_; }
+  // Throws if it is cut.
+  void requireWhole() const;
+  // Ends the promise when the membrane is cut.
+  template <typename T>
+  kj::Promise<T> untilCut(kj::Promise<T> promise) { return canceler_.wrap(kj::mv(promise)); }
+
+  // What crosses into the worker, and out of it.
+  Crossing& intoWorker() { return into_; }
+  Crossing& outOfWorker() { return outOf_; }
+
+  // A capability as this worker is to hold it: what belongs to another worker is marked as held by this one.
+  capnp::Capability::Client adopt(capnp::Capability::Client client);
+
+  // What this worker holds of others, by worker.
+  const std::map<LoadedWorker*, uint32_t>& held() const { return held_; }
+
+  // One more child, with this worker and all those it is a child of; null if one of them has as many as it may.
+  class ChildSlot;
+  kj::Maybe<kj::Own<ChildSlot>> tryTakeChildSlot();
+  void setParent(kj::Own<Membrane> parent) { parent_ = kj::mv(parent); }
+
+  // What the worker holds, in order of age.
+  const std::map<uint64_t, Outward*>& outward() const { return outward_; }
 
  private:
-  kj::Own<LoadedWorker> worker_;
+  class Into final: public Crossing {
+   public:
+    explicit Into(Membrane& membrane): membrane_(membrane) {}
+    rpc::Target::Client target(rpc::Target::Client from, ValueExternal::Kind kind, kj::StringPtr label) override;
+    capnp::Capability::Client loader(capnp::Capability::Client from, kj::StringPtr label) override;
+    rpc::ByteSource::Client source(rpc::ByteSource::Client from) override;
+    void setLarge(rpc::Value::Reader value, uint64_t bytes, rpc::LargeValue::Builder to) override;
+
+   private:
+    Membrane& membrane_;
+  };
+  class OutOf final: public Crossing {
+   public:
+    explicit OutOf(Membrane& membrane): membrane_(membrane) {}
+    rpc::Target::Client target(rpc::Target::Client from, ValueExternal::Kind kind, kj::StringPtr label) override;
+    capnp::Capability::Client loader(capnp::Capability::Client from, kj::StringPtr label) override;
+    rpc::ByteSource::Client source(rpc::ByteSource::Client from) override;
+    void setLarge(rpc::Value::Reader value, uint64_t bytes, rpc::LargeValue::Builder to) override;
+
+   private:
+    Membrane& membrane_;
+  };
+
+  friend class Handle;
+  friend class Outward;
+
+  kj::Own<Core> core_;
+  kj::Maybe<LoadedWorker&> worker_;   // until cut
+  kj::Maybe<kj::Own<Membrane>> parent_;
+  bool cut_ = false;
+  bool revoked_ = false;
+  kj::Canceler canceler_;
+  Into into_;
+  OutOf outOf_;
+  std::map<LoadedWorker*, uint32_t> held_;
+  std::map<uint64_t, Outward*> outward_;
+  std::unordered_map<capnp::ClientHook*, Outward*> outwardByHook_;
+  uint64_t nextOutward_ = 0;
+
+  void dropAll();
+  // What the worker hands out, if that is something it was handed.
+  kj::Maybe<capnp::Capability::Client> tryUnwrap(capnp::Capability::Client& client);
 };
 
-class TargetMembrane final: public rpc::Target::Server {
+class Membrane::ChildSlot {
  public:
-  TargetMembrane(kj::Own<LoadedWorker> worker, rpc::Target::Client target): worker_(kj::mv(worker)), target_(kj::mv(target)) {}
-  kj::Promise<void> call(CallContext context) override;
+  explicit ChildSlot(kj::Array<kj::Own<Membrane>> line): line_(kj::mv(line)) {}
+  ~ChildSlot() noexcept(false);
+  KJ_DISALLOW_COPY(ChildSlot);
+
+  Membrane& parent() { return *line_[0]; }
 
  private:
-  kj::Own<LoadedWorker> worker_;
-  rpc::Target::Client target_;
+  kj::Array<kj::Own<Membrane>> line_;   // the parent, its parent, ...
 };
 
-class ByteSourceMembrane final: public rpc::ByteSource::Server {
- public:
-  ByteSourceMembrane(kj::Own<LoadedWorker> worker, rpc::ByteSource::Client source): worker_(kj::mv(worker)), source_(kj::mv(source)) {}
-  kj::Promise<void> read(ReadContext context) override;
-
- private:
-  kj::Own<LoadedWorker> worker_;
-  rpc::ByteSource::Client source_;
-};
-
-// A worker's logs, up to LOG_BYTES_MAX; what is beyond is dropped, and said once.
-class ConsoleMembrane final: public rpc::Console::Server {
- public:
-  explicit ConsoleMembrane(rpc::Console::Client console): console_(kj::mv(console)) {}
-  kj::Promise<void> write(WriteContext context) override;
-
- private:
-  rpc::Console::Client console_;
-  size_t bytes_ = 0;
-  bool full_ = false;
-};
+// Why a call of a worker goes nowhere.
+kj::Exception membraneCut();
 
 }  // namespace glovebox

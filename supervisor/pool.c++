@@ -43,20 +43,20 @@ kj::Promise<void> Pool::start() {
       });
 }
 
-kj::Maybe<kj::Own<WorkerHandle>> Pool::tryTake() {
+kj::Maybe<kj::Own<WorkerPeer>> Pool::tryTake() {
   while (!warm_.empty()) {
     auto worker = kj::mv(warm_.front());
     warm_.pop_front();
     if (worker->hasEnded()) continue;   // died while it waited
     planRefill();
-    return kj::mv(worker);
+    return kj::Own<WorkerPeer>(kj::mv(worker));
   }
   return nullptr;
 }
 
-kj::Promise<kj::Own<WorkerHandle>> Pool::take() {
+kj::Promise<kj::Own<WorkerPeer>> Pool::take() {
   KJ_IF_MAYBE(worker, tryTake()) return kj::mv(*worker);
-  auto paf = kj::newPromiseAndFulfiller<kj::Own<WorkerHandle>>();
+  auto paf = kj::newPromiseAndFulfiller<kj::Own<WorkerPeer>>();
   waiters_.push_back(kj::mv(paf.fulfiller));
   refill();
   return kj::mv(paf.promise);

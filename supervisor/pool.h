@@ -28,7 +28,7 @@ struct PoolCounts {
   uint64_t forked = 0, failed = 0, zygotesStarted = 0;
 };
 
-class Pool final: private kj::TaskSet::ErrorHandler {
+class Pool final: public WorkerSupply, private kj::TaskSet::ErrorHandler {
  public:
   Pool(UvEventPort& port, Reaper& reaper, PoolOptions options);
   ~Pool() noexcept(false);
@@ -37,13 +37,10 @@ class Pool final: private kj::TaskSet::ErrorHandler {
   // Resolves when a zygote stands and a first worker is warm; rejects with the reason why there can be none.
   kj::Promise<void> start();
 
-  // A warm worker now, or null if there is none at this moment.
-  kj::Maybe<kj::Own<WorkerHandle>> tryTake();
-  // A warm worker as soon as there is one. Rejects if none can be made.
-  kj::Promise<kj::Own<WorkerHandle>> take();
-
-  // A call was answered: a good moment to fill the places that loads have emptied.
-  void noteAnswered();
+  kj::Maybe<kj::Own<WorkerPeer>> tryTake() override;
+  kj::Promise<kj::Own<WorkerPeer>> take() override;
+  // Fills the places that loads have emptied.
+  void noteAnswered() override;
 
   // No more workers from here.
   void close();
@@ -60,7 +57,7 @@ class Pool final: private kj::TaskSet::ErrorHandler {
   bool zygoteStarting_ = false;
   uint32_t failuresInARow_ = 0;
   std::deque<kj::Own<WorkerHandle>> warm_;
-  std::deque<kj::Own<kj::PromiseFulfiller<kj::Own<WorkerHandle>>>> waiters_;
+  std::deque<kj::Own<kj::PromiseFulfiller<kj::Own<WorkerPeer>>>> waiters_;
   uint32_t starting_ = 0;
   uint64_t nextSpawnId_ = 1;
   bool refillPlanned_ = false;

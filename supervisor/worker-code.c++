@@ -52,8 +52,7 @@ size_t bodySize(rpc::Module::Reader module) {
 
 }  // namespace
 
-kj::Maybe<CodeError> tryFindCodeError(rpc::WorkerCode::Reader code) {
-  auto modules = code.getModules();
+kj::Maybe<CodeError> tryFindCodeError(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>::Reader modules) {
   if (modules.size() == 0) return typeError(kj::str("Dynamic Worker code must contain at least one module."));
 
   size_t bytes = 0;

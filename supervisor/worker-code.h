@@ -19,7 +19,8 @@ struct CodeError {
   kj::String message;
 };
 
-// Null if the code may be sent to a worker. Texts are Worker Loader's where it has one.
-kj::Maybe<CodeError> tryFindCodeError(rpc::WorkerCode::Reader code);
+// Null if the code may be sent to a worker, with these modules. Texts are Worker Loader's where it has one.
+kj::Maybe<CodeError> tryFindCodeError(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>::Reader modules);
+inline kj::Maybe<CodeError> tryFindCodeError(rpc::WorkerCode::Reader code) { return tryFindCodeError(code, code.getModules()); }
 
 }  // namespace glovebox

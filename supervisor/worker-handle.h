@@ -11,11 +11,12 @@
 #include "ipc/connection.h"
 #include "ipc/worker.capnp.h"
 #include "supervisor/outcome.h"
+#include "supervisor/worker-peer.h"
 #include "supervisor/zygote-process.h"
 
 namespace glovebox {
 
-class WorkerHandle final: public kj::Refcounted, private kj::TaskSet::ErrorHandler {
+class WorkerHandle final: public kj::Refcounted, public WorkerPeer, private kj::TaskSet::ErrorHandler {
  public:
   // Forks a worker, waits until it says that it is warm, and reads its seal back. Rejects if it is not sealed, says
   // nothing for START_TIMEOUT or dies. `port` outlives the result.
@@ -26,31 +27,24 @@ class WorkerHandle final: public kj::Refcounted, private kj::TaskSet::ErrorHandl
   ~WorkerHandle() noexcept(false);
   KJ_DISALLOW_COPY(WorkerHandle);
 
-  rpc::WorkerProcess::Client process() { return process_; }
+  rpc::WorkerProcess::Client process() override { return process_; }
   ZygoteProcess& zygote() { return *zygote_; }
-  pid_t pid() const { return child_.pid; }
+  pid_t pid() const override { return child_.pid; }
 
-  // CPU time of the process so far, by the kernel's account. The last value known, once it is gone.
-  kj::Duration cpuTime();
+  // By the kernel's account.
+  kj::Duration cpuTime() override;
   // Resident memory that is not files', in bytes; 0 if gone.
   uint64_t residentBytes();
-  // More of it than the limit and the engine's own share allow.
-  bool exceedsMemory();
-  uint32_t memoryMb() const { return memoryMb_; }
+  bool exceedsMemory() override;
+  uint32_t memoryMb() const override { return memoryMb_; }
 
   // What the words of an ending say about memory; and lowers the hard limit if it is below what the zygote gave.
-  void setMemoryLimit(uint32_t memoryMb);
+  void setMemoryLimit(uint32_t memoryMb) override;
 
-  // Asks the worker to stop the JavaScript that is running; calls that end by it have ended for `reason`.
-  void softStop(Outcome reason);
-  // The reason of the last soft stop, if any.
-  kj::Maybe<const Outcome&> lastSoftStop() const;
-
-  // Kills the process. The first reason given is the one that everybody hears.
-  void end(Outcome reason);
-
-  // How it ended, once it is dead.
-  kj::Promise<Outcome> whenEnded();
+  void softStop(Outcome reason) override;
+  kj::Maybe<const Outcome&> lastSoftStop() const override;
+  void end(Outcome reason) override;
+  kj::Promise<Outcome> whenEnded() override;
   bool hasEnded() const { return ended_; }
 
  private:

@@ -1,0 +1,77 @@
+#include "supervisor/inward.h"
+
+#include <algorithm>
+
+#include "supervisor/cancellation.h"
+#include "supervisor/payload-membrane.h"
+
+namespace glovebox {
+namespace {
+
+// The lower of the two; 0 asks for nothing.
+uint32_t lower(uint32_t asked, uint32_t own) { return asked == 0 ? own : std::min(asked, own); }
+
+}  // namespace
+
+InwardTarget::InwardTarget(kj::Own<LoadedWorker> worker, rpc::Target::Client inner, CallLimits limits, Origin origin,
+                           kj::Maybe<Membrane&> holder)
+    : Handle(kj::mv(worker), holder), inner_(inner), route_(kj::mv(inner)), limits_(limits), origin_(origin) {}
+
+kj::Promise<void> InwardTarget::call(CallContext context) {
+  allowCancellation(context);
+  return worker().call(route_, context, limits_, origin_);
+}
+
+capnp::Capability::Client InwardTarget::cloneFor(kj::Maybe<Membrane&> holder) {
+  return make<InwardTarget>(kj::addRef(worker()), inner_, limits_, origin_, holder);
+}
+
+InwardSource::InwardSource(kj::Own<LoadedWorker> worker, rpc::ByteSource::Client inner, kj::Maybe<Membrane&> holder)
+    : Handle(kj::mv(worker), holder), inner_(inner), route_(kj::mv(inner)) {}
+
+kj::Promise<void> InwardSource::read(ReadContext context) {
+  allowCancellation(context);
+  auto params = context.getParams();
+  return worker().read(route_, params.getOffset(), params.getLength(), context.getResults());
+}
+
+capnp::Capability::Client InwardSource::cloneFor(kj::Maybe<Membrane&> holder) {
+  return make<InwardSource>(kj::addRef(worker()), inner_, holder);
+}
+
+InwardConsole::InwardConsole(kj::Own<LoadedWorker> worker, rpc::Console::Client inner, kj::Maybe<Membrane&> holder)
+    : Handle(kj::mv(worker), holder), inner_(inner), route_(kj::mv(inner)) {}
+
+kj::Promise<void> InwardConsole::write(WriteContext context) {
+  allowCancellation(context);
+  auto messages = context.getParams().getMessages();
+  inspectPlain(messages);
+  // A console may be a promise, but nobody would wait for it.
+  if (!route_.isOpen()) return kj::READY_NOW;
+  auto request = route_.target<rpc::Console>().writeRequest(messages.totalSize());
+  request.setMessages(messages);
+  return worker().whileAlive(request.send().ignoreResult());
+}
+
+capnp::Capability::Client InwardConsole::cloneFor(kj::Maybe<Membrane&> holder) {
+  return make<InwardConsole>(kj::addRef(worker()), inner_, holder);
+}
+
+InwardWorker::InwardWorker(kj::Own<LoadedWorker> worker, kj::Maybe<Membrane&> holder): Handle(kj::mv(worker), holder) {}
+
+kj::Promise<void> InwardWorker::getEntrypoint(GetEntrypointContext context) {
+  auto asked = context.getParams().getLimits();
+  auto own = worker().limits();
+  CallLimits limits{lower(asked.getCpuMs(), own.cpuMs), lower(asked.getWallMs(), own.wallMs)};
+  auto target = worker().getEntrypoint(context.getParams());
+  context.getResults().setEntrypoint(make<InwardTarget>(kj::addRef(worker()), kj::mv(target), limits, Origin::OBJECT));
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> InwardWorker::revoke(RevokeContext) { return worker().revoke(); }
+
+capnp::Capability::Client InwardWorker::cloneFor(kj::Maybe<Membrane&> holder) {
+  return make<InwardWorker>(kj::addRef(worker()), holder);
+}
+
+}  // namespace glovebox

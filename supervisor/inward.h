@@ -1,0 +1,63 @@
+#pragma once
+// What others hold of a worker, as the supervisor serves it to them. Calls run under the worker's limits and have an answer
+// whatever becomes of the process; each of these keeps the worker alive. What the worker answers is hostile.
+
+#include "ipc/control.capnp.h"
+#include "supervisor/kinship.h"
+#include "supervisor/loaded-worker.h"
+
+namespace glovebox {
+
+// Where a target comes from, which says what it means if it fails as a Cap'n Proto exception.
+enum class Origin {
+  OBJECT,    // it exists: the worker breaks the rules
+  PROMISED,  // it may turn out to be nothing that can be called
+};
+
+class InwardTarget final: public rpc::Target::Server, public Handle {
+ public:
+  InwardTarget(kj::Own<LoadedWorker> worker, rpc::Target::Client inner, CallLimits limits, Origin origin,
+               kj::Maybe<Membrane&> holder = nullptr);
+  kj::Promise<void> call(CallContext context) override;
+  capnp::Capability::Client cloneFor(kj::Maybe<Membrane&> holder) override;
+
+ private:
+  rpc::Target::Client inner_;
+  Route route_;
+  const CallLimits limits_;
+  const Origin origin_;
+};
+
+class InwardSource final: public rpc::ByteSource::Server, public Handle {
+ public:
+  InwardSource(kj::Own<LoadedWorker> worker, rpc::ByteSource::Client inner, kj::Maybe<Membrane&> holder = nullptr);
+  kj::Promise<void> read(ReadContext context) override;
+  capnp::Capability::Client cloneFor(kj::Maybe<Membrane&> holder) override;
+
+ private:
+  rpc::ByteSource::Client inner_;
+  Route route_;
+};
+
+// The console that a worker gives to a worker it loads.
+class InwardConsole final: public rpc::Console::Server, public Handle {
+ public:
+  InwardConsole(kj::Own<LoadedWorker> worker, rpc::Console::Client inner, kj::Maybe<Membrane&> holder = nullptr);
+  kj::Promise<void> write(WriteContext context) override;
+  capnp::Capability::Client cloneFor(kj::Maybe<Membrane&> holder) override;
+
+ private:
+  rpc::Console::Client inner_;
+  Route route_;
+};
+
+// The loaded worker itself.
+class InwardWorker final: public rpc::Worker::Server, public Handle {
+ public:
+  explicit InwardWorker(kj::Own<LoadedWorker> worker, kj::Maybe<Membrane&> holder = nullptr);
+  kj::Promise<void> getEntrypoint(GetEntrypointContext context) override;
+  kj::Promise<void> revoke(RevokeContext context) override;
+  capnp::Capability::Client cloneFor(kj::Maybe<Membrane&> holder) override;
+};
+
+}  // namespace glovebox

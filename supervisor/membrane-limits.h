@@ -1,0 +1,45 @@
+#pragma once
+// What one worker may have open through its membrane, each with its reason. Reaching one of these is no crime: what would
+// exceed it is answered with a JavaScript error that names the limit. The numbers that only a broken worker reaches stand
+// in ipc/guard-limits.h and are higher.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "ipc/guard-limits.h"
+#include "ipc/wire-limits.h"
+
+namespace glovebox::membrane {
+
+// Calls from outside under way in one worker. More help nobody: it has one thread. Bounds what its questions cost here.
+constexpr uint32_t INWARD_CALLS_MAX = guard::IN_FLIGHT_CALLS_MAX;
+
+// Calls of one worker to others under way. An honest worker keeps to guard::WORKER_CALLS_MAX by itself and never hears of
+// this; about 5 kB each.
+constexpr uint32_t OUTWARD_CALLS_MAX = 1'000;
+
+// Their arguments together. As much as WORKER_CALLS_MAX messages of the largest kind.
+constexpr uint64_t OUTWARD_BYTES_MAX = uint64_t{guard::WORKER_CALLS_MAX} * wire::WORKER_MESSAGE_BYTES_MAX;
+
+// Capabilities that one worker holds, and capabilities of one worker that others hold, each. About 1 kB each here, and a
+// row in a table of the process at the other end. Also what ends a capability that is passed back and forth for ever.
+constexpr uint32_t LIVE_CAPABILITIES_MAX = 4'096;
+
+// Answers to one worker that are too large for a message and wait here to be pulled. Two of the largest.
+constexpr uint64_t WAITING_ANSWER_BYTES_MAX = 2 * wire::PAYLOAD_BYTES_MAX;
+
+// Live workers that one worker has loaded, and those that these have loaded. A worker with a loader is somebody's program
+// with parts, not a hosting service; and a hostile one must leave room for others below SupervisorOptions.workersMax.
+constexpr uint32_t CHILDREN_MAX = 16;
+
+// Modules that are being pulled from one worker: one load of the largest kind. They are in memory at once.
+constexpr uint64_t BULK_BYTES_MAX = wire::CODE_BYTES_MAX + (1u << 20);
+
+// Words of others that are quoted in an error.
+constexpr size_t QUOTED_BYTES_MAX = 512;
+
+// In the status document.
+constexpr size_t STATUS_WORKERS_MAX = 256;
+constexpr size_t STATUS_CAPABILITIES_MAX = 32;
+
+}  // namespace glovebox::membrane
