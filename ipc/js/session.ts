@@ -105,6 +105,11 @@ export class Session implements WireEvents {
     const received = this.takeReceived();
     if (call === undefined) return disposeAll(received);
     this.#calls.delete(number);
+    // A call on the result of another that failed, or was no object, fails as that one did, whoever on the way says what.
+    if (kind !== ANSWER_VALUE && call.parent !== undefined) {
+      const why = call.parent.whyNothing();
+      if (why !== undefined) return call.fail(why.error);
+    }
     switch (kind) {
       case ANSWER_VALUE: return call.succeed(value, received, disposable, pipeline);
       case ANSWER_THROWN: return call.fail(asRemote(value));
@@ -112,19 +117,7 @@ export class Session implements WireEvents {
         const { code, message } = value as { code: string; message: string };
         return call.fail(this.host.makeEnding(code, message));
       }
-      default: {
-        // A call on the result of another that failed, or was no object, fails as that one did.
-        const { parent } = call;
-        if (parent?.failure !== undefined) return call.fail(parent.failure);
-        if (parent?.settledWithoutPipeline) {
-          const again = parent.ask(["?"], undefined);   // says why
-          if (again.failure !== undefined) {
-            again.handled();
-            return call.fail(again.failure);
-          }
-        }
-        return call.fail(this.host.makeEnding("disconnected", String(value)));
-      }
+      default: return call.fail(this.host.makeEnding("disconnected", String(value)));
     }
   }
 
@@ -395,9 +388,12 @@ export class Session implements WireEvents {
         }
         // As long as the caller holds something of the result, its invocation goes on.
         const entry = pipeline === 0 ? undefined : this.#exports.get(pipeline);
-        if (entry !== undefined && entry.owner !== 0 && (disposable || this.#handedOver!.exports.length > 0)) {
+        if (entry === undefined || entry.owner === 0) return;
+        if (disposable || this.#handedOver!.exports.length > 0 || this.#handedOver!.stubs.length > 0) {
           entry.retains = true;
           this.#retain(entry.owner);
+        } else {
+          entry.owner = 0;   // plain data needs no invocation
         }
       }, ok);
     } catch (error) {

@@ -164,8 +164,12 @@ export class Call {
   }
 
   get disposed(): boolean { return this.#disposed; }
-  get failure(): unknown { return this.#settled === "error" ? this.#value : undefined; }
-  get settledWithoutPipeline(): boolean { return this.#settled === "value" && !this.#pipelineHeld; }
+  // Why there is nothing to be called on the result, if that is so.
+  whyNothing(): { error: unknown } | undefined {
+    if (this.#settled === "error") return { error: this.#value };
+    const isObject = (typeof this.#value === "object" && this.#value !== null) || typeof this.#value === "function";
+    return this.#settled === "value" && !isObject ? { error: notPipelinable() } : undefined;
+  }
 
   // `owned`: the stubs in the value. `pipeline`: the result is still there at the callee.
   succeed(value: unknown, owned: CapabilityState[], disposable: boolean, pipeline: boolean): void {
