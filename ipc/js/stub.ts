@@ -178,6 +178,11 @@ export class Call {
     this.#owned = owned;
     const isObject = (typeof value === "object" && value !== null) || typeof value === "function";
     const isStub = isObject && stubOf(value) !== undefined;
+    // A promise that became a thenable would wait for whatever the other side does next.
+    if (isObject && !isStub && hasOwn(value as object, "then") && typeof (value as { then: unknown }).then === "function") {
+      for (let i = 0; i < owned.length; i++) owned[i]!.dispose();
+      return this.fail(new PlainTypeError("The result has a method named \"then\", so it cannot be told from a promise. Return it inside another object."));
+    }
     if (!pipeline || !isObject || (!disposable && (isStub || owned.length === 0))) this.#releasePipeline();
     if (isObject && !isStub) {
       const dispose = () => this.#disposeResult();
