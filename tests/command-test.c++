@@ -110,7 +110,7 @@ TEST(Run, AnUnknownMethodIsNamed) {
 }
 
 TEST(Run, AResultThatCannotBeClonedIsADataCloneError) {
-  expectFailure(runModule("export default { run() { return () => 1; } }"), EXIT_CODE_CODE_ERROR, "DataCloneError: () => 1 could not be cloned.");
+  expectFailure(runModule("export default { run() { return { symbol: Symbol('x') }; } }"), EXIT_CODE_CODE_ERROR, "DataCloneError: Symbol(x) could not be cloned.");
 }
 
 TEST(Run, AResultThatJsonCannotSayIsExplained) {

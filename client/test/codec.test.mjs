@@ -637,7 +637,7 @@ test("__proto__ pollutes nothing", () => {
 
 test("any change to a valid message is read or refused, and quickly", () => {
   const seed = Number(process.env.GLOVEBOX_SEED ?? Date.now() % 2 ** 31);
-  console.log(`seed: GLOVEBOX_SEED=${seed}`);
+  console.error(`seed: GLOVEBOX_SEED=${seed}`);
   const random = randomFrom(seed);
   const hooks = { externalOf: () => ({ kind: 1, id: 1, imported: false }), fromExternal: () => ({}) };
   const messages = [...Object.values(VALUES).map((make) => encode(make(), hooks)),
@@ -677,7 +677,7 @@ test("any change to a valid message is read or refused, and quickly", () => {
   }
   assert.ok(read > 0 && refused > 0);
   assert.ok(process.memoryUsage().rss - before < 1 << 30);
-  console.log(`${read} read, ${refused} refused`);
+  console.error(`${read} read, ${refused} refused`);
 });
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -210,13 +210,14 @@ export class Session implements WireEvents {
   }
 
   externalOf(value: object): External | undefined {
+    if (this.#handedOver === undefined) return undefined;   // a clone that goes nowhere
     const state = stubOf(value);
     if (state !== undefined) {
       if (!(state instanceof CapabilityState)) {
         throw dataCloneError(`Could not serialize object of type "${state.kind}". This type does not support serialization.`);
       }
       state.check();
-      push(this.#handedOver!.stubs, state);
+      push(this.#handedOver.stubs, state);
       return { kind: state.kind === "RpcStub" ? EXTERNAL_STUB : EXTERNAL_SERVICE, id: state.import.id, imported: true };
     }
     if (value instanceof WorkerLoader) return { kind: EXTERNAL_LOADER, id: value.importFor(this).id, imported: true };
