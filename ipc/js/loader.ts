@@ -27,7 +27,10 @@ export class WorkerLoader {
     const checked = checkCode(code as Fields);
     const scope: Scope = { revoked: false };
     const id = session.writing(scope, () => session.wire.load(this.#import.id, checked));
-    return new WorkerStub(TOKEN, session.hold(id, scope), scope);
+    const imported = session.hold(id, scope);
+    const stub = new WorkerStub(TOKEN, imported, scope);
+    session.collect(stub, imported);
+    return stub;
   }
 
   // For the session: what is passed on when the loader is.
@@ -61,6 +64,7 @@ export class WorkerStub {
   // Ends the worker: calls under way fail, and nothing it was handed can be used by it any more.
   [Symbol.dispose](): void {
     if (this.#scope.revoked) return;
+    this.#import.session.keep(this);
     this.#import.session.revoke(this.#scope, this.#import);
   }
 

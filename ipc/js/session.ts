@@ -62,6 +62,9 @@ export class Session implements WireEvents {
   readonly #streams: StreamBridge;
   readonly #calls = new Table<Call>();
   readonly #exports = new Table<Export>();
+  // How many of these each invocation has.
+  readonly #callsOf = new Table<number>();
+  readonly #exportsOf = new Table<number>();
   #nextExport = 1;
   #retaining = 0;
   // Stubs made since the last value was read.
@@ -97,6 +100,7 @@ export class Session implements WireEvents {
     }
     const call = new Call(this, number, this.host.owner(), scope, parent);
     this.#calls.set(number, call);
+    count(this.#callsOf, call.owner, 1);
     return call;
   }
 
@@ -104,7 +108,7 @@ export class Session implements WireEvents {
     const call = this.#calls.get(number);
     const received = this.takeReceived();
     if (call === undefined) return disposeAll(received);
-    this.#calls.delete(number);
+    this.#forgetCall(number, call);
     // A call on the result of another that failed, or was no object, fails as that one did, whoever on the way says what.
     if (kind !== ANSWER_VALUE && call.parent !== undefined) {
       const why = call.parent.whyNothing();
@@ -154,19 +158,30 @@ export class Session implements WireEvents {
   // An invocation is over: what it held is let go, what it exported is gone.
   ownerEnded(owner: number, reason?: unknown): void {
     this.#owned.get(owner)?.forEach((imported) => imported.releaseAll());
-    this.#calls.forEach((call, number) => {
+    if (this.#callsOf.get(owner) !== undefined) this.#calls.forEach((call, number) => {
       if (call.owner !== owner) return;
-      this.#calls.delete(number);
+      this.#forgetCall(number, call);
       call.handled();
       call.fail(reason ?? new PlainError("The invocation that made this call is over."));
     });
-    this.#exports.forEach((entry, id) => {
+    if (this.#exportsOf.get(owner) !== undefined) this.#exports.forEach((entry, id) => {
       if (entry.owner === owner) this.released(id);
     });
   }
 
-  track(state: CapabilityState): void { this.#registry?.register(state.proxy, state.import, state); }
-  untrack(state: CapabilityState): void { this.#registry?.unregister(state); }
+  #forgetCall(number: CallNumber, call: Call): void {
+    this.#calls.delete(number);
+    count(this.#callsOf, call.owner, -1);
+  }
+
+  #forgetExport(id: Exported, entry: Export): void {
+    this.#exports.delete(id);
+    count(this.#exportsOf, entry.owner, -1);
+  }
+
+  // Where invocations do not end: lets go of `imported` when the object is unreachable, or not any more.
+  collect(object: object, imported: Import): void { this.#registry?.register(object, imported, object); }
+  keep(object: object): void { this.#registry?.unregister(object); }
 
   // A worker, and everything that was handed over to it or came from it.
   revoke(scope: Scope, worker: Import): void {
@@ -247,6 +262,7 @@ export class Session implements WireEvents {
     this.#exports.set(id, {
       root: entry.root ?? NOTHING, owner, scope: entry.scope ?? this.#scope, retains, dispose: entry.dispose, entrypoint: entry.entrypoint,
     });
+    count(this.#exportsOf, owner, 1);
     if (retains) this.#retain(owner);
     return id;
   }
@@ -255,7 +271,7 @@ export class Session implements WireEvents {
   #takeBack(id: Exported): void {
     const entry = this.#exports.get(id);
     if (entry === undefined) return;
-    this.#exports.delete(id);
+    this.#forgetExport(id, entry);
     if (entry.retains) this.#release(entry.owner);
   }
 
@@ -371,7 +387,7 @@ export class Session implements WireEvents {
         // The result's stub is given away; what is pipelined on goes through one of its own.
         if (!state.disposed) {
           const kept = new CapabilityState(state.kind, state.import.retain());
-          this.untrack(kept);
+          this.keep(kept.proxy);   // reachable or not, it lives as long as the export
           dispose = () => kept.dispose();
           pipeline = this.exportEntry({ root: { value: kept.proxy, instance: false, entrypoint: false, result: true }, owner, scope, dispose });
         }
@@ -394,6 +410,8 @@ export class Session implements WireEvents {
           entry.retains = true;
           this.#retain(entry.owner);
         } else {
+          count(this.#exportsOf, entry.owner, -1);
+          count(this.#exportsOf, 0, 1);
           entry.owner = 0;   // plain data needs no invocation
         }
       }, ok);
@@ -415,7 +433,7 @@ export class Session implements WireEvents {
   released(id: Exported): void {
     const entry = this.#exports.get(id);
     if (entry === undefined) return;
-    this.#exports.delete(id);
+    this.#forgetExport(id, entry);
     if (entry.dispose !== undefined) {
       try {
         entry.dispose();
@@ -465,6 +483,13 @@ function duplicated(target: object): object {
       : "Couldn't create a stub for the function because it has a dup() method which did not return another function. Either remove the dup() method or make sure it returns a function.");
   }
   return copy as object;
+}
+
+// Entries of zero are none, so that the table does not grow.
+function count(table: Table<number>, owner: number, change: 1 | -1): void {
+  const now = (table.get(owner) ?? 0) + change;
+  if (now === 0) table.delete(owner);
+  else table.set(owner, now);
 }
 
 export function disposeAll(states: CapabilityState[]): void {

@@ -86,7 +86,7 @@ export class CapabilityState extends State {
     this.import = imported;
     this.members = kind === "RpcStub" ? RpcStub.prototype : ServiceStub.prototype;
     stamp(this.proxy, this);
-    if (!imported.permanent) imported.session.track(this);
+    if (!imported.permanent) imported.session.collect(this.proxy, imported);
   }
 
   // `await` on a stub is the stub: it is no promise, whatever its object has.
@@ -122,7 +122,7 @@ export class CapabilityState extends State {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.import.session.untrack(this);
+    this.import.session.keep(this.proxy);
     this.import.release();
   }
 }
@@ -140,6 +140,7 @@ export class Call {
   #settled: "pending" | "value" | "error" = "pending";
   #value: unknown;
   #pipelineHeld: boolean;
+  #kept: Import | undefined;   // the pipeline, once it is known that there is something to hold on to
   #owned: CapabilityState[] = [];
   #disposed = false;
 
@@ -184,6 +185,7 @@ export class Call {
       return this.fail(new PlainTypeError("The result has a method named \"then\", so it cannot be told from a promise. Return it inside another object."));
     }
     if (!pipeline || !isObject || (!disposable && (isStub || owned.length === 0))) this.#releasePipeline();
+    else this.session.collect(this, this.#kept = this.session.hold(this.number, this.scope));
     if (isObject && !isStub) {
       const dispose = () => this.#disposeResult();
       defineProperty(value, symbolDispose, { value: dispose, enumerable: false, configurable: true, writable: true });
@@ -257,7 +259,9 @@ export class Call {
   #releasePipeline(): void {
     if (!this.#pipelineHeld) return;
     this.#pipelineHeld = false;
-    this.session.releaseCall(this);
+    if (this.#kept === undefined) return this.session.releaseCall(this);
+    this.session.keep(this);
+    this.#kept.release();
   }
 }
 
