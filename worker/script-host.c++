@@ -9,6 +9,7 @@
 #include "worker/engine/engine.h"
 #include "worker/engine/value-v8.h"
 #include "worker/modules.h"
+#include "worker/rehearsal.h"
 #include "worker/uncaught.h"
 
 namespace glovebox {
@@ -55,60 +56,24 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
   }
 
   void warm(WarmUp how) override {
-    WorkerSource source;
-    source.mainModule = "warm.js";
-    // A text that V8 has not seen yet, so that it is parsed and compiled, not found in a cache.
-    source.modules.push_back({ModuleSource::Kind::JS, "warm.js",
-                              "// " + std::to_string(++warmRounds_) + "\n"
-                              "import { WorkerEntrypoint } from 'cloudflare:workers';\n"
-                              "export class Named extends WorkerEntrypoint { m(a, b) { return [a, b, this.env]; } }\n"
-                              "export default { async handler(input, env, ctx) {\n"
-                              "  const copy = { ...input, list: [1, 2, 'three'].map((x) => `${x}`), at: Date.now() };\n"
-                              "  await null;\n"
-                              "  return JSON.parse(JSON.stringify(copy));\n"
-                              "}, async tool(input, env) { return await env.TOOL.use(input); } }\n"});
-    // env: { TOOL: a stub }
-    source.env.nodes.resize(3);
-    source.env.nodes[0].kind = ValueNode::Kind::OBJECT;
-    source.env.nodes[0].properties = {{1, 2}};
-    source.env.nodes[1].kind = ValueNode::Kind::TEXT;
-    source.env.nodes[1].bytes = "TOOL";
-    source.env.nodes[2].kind = ValueNode::Kind::EXTERNAL;
-    source.env.nodes[2].ref = 0;
-    source.env.externals.push_back({ValueExternal::Kind::STUB, true, newId(), ""});
-    start(std::move(source));
-    ValueGraph arguments;   // [{ value: "text" }]
-    arguments.nodes.resize(4);
-    arguments.nodes[0].kind = ValueNode::Kind::ARRAY;
-    arguments.nodes[0].length = 1;
-    arguments.nodes[0].items = {1};
-    arguments.nodes[1].kind = ValueNode::Kind::OBJECT;
-    arguments.nodes[1].properties = {{2, 3}};
-    arguments.nodes[2].kind = arguments.nodes[3].kind = ValueNode::Kind::TEXT;
-    arguments.nodes[2].bytes = "value";
-    arguments.nodes[3].bytes = "text";
-    call({"", nullptr, 0, {"handler"}, false, arguments});
-    if (how == WarmUp::ZYGOTE) {
-      call({"", nullptr, 0, {"tool"}, false, arguments});
-      for (size_t i = 0; i < actions_.size(); ++i) {
-        auto action = actions_[i];
-        if (action.kind != HostAction::Kind::CALL) continue;
-        RemoteAnswer answer;
-        answer.kind = RemoteAnswer::Kind::VALUE;
-        answer.pipeline = true;
-        answer.graph.nodes.assign(arguments.nodes.begin() + 1, arguments.nodes.end());
-        answer.graph.nodes[0].properties = {{1, 2}};
-        answered(action.id, std::move(answer));
-      }
-      arguments.nodes[0].length = 2;
-      arguments.nodes[0].items = {1, 1};
-      call({"Named", nullptr, 0, {"m"}, false, std::move(arguments)});
+    // What it puts where everybody sees it is taken back.
+    v8::HandleScope scope(isolate_);
+    auto context = engine_.context();
+    v8::Local<v8::Value> console, log;
+    bool hasConsole = context->Global()->Get(context, string("console")).ToLocal(&console) &&
+                      console.As<v8::Object>()->Get(context, string("log")).ToLocal(&log);
+    start(rehearsedSource(++warmRounds_, newId()));
+    for (auto& request : rehearsedCalls(how, newId())) call(std::move(request));
+    for (size_t i = 0; i < actions_.size(); ++i) {
+      if (actions_[i].kind == HostAction::Kind::CALL) answered(uint64_t(actions_[i].id), rehearsedAnswer());
     }
+    if (hasConsole) console.As<v8::Object>()->Set(context, string("log"), log).Check();
     // Forget all of it.
     std::vector<uint64_t> pipelines;
     for (auto& action : actions_) pipelines.push_back(action.answer.pipeline);
     released(pipelines);
     calls_.clear();
+    engine_.timers.clearAll();
     forgetAll();
     actions_.clear();
     startFailure_ = {};
