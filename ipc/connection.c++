@@ -82,6 +82,11 @@ kj::Maybe<const GuardStream&> RpcConnection::guard() const {
   return nullptr;
 }
 
+kj::Maybe<GuardStream&> RpcConnection::guard() {
+  KJ_IF_MAYBE(guard, guard_) return **guard;
+  return nullptr;
+}
+
 capnp::Capability::Client RpcConnection::getBootstrap() {
   capnp::MallocMessageBuilder message(4);
   auto peer = message.initRoot<capnp::rpc::twoparty::VatId>();

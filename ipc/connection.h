@@ -45,6 +45,7 @@ class RpcConnection {
 
   // Only at SUPERVISOR_OF_WORKER.
   kj::Maybe<const GuardStream&> guard() const;
+  kj::Maybe<GuardStream&> guard();
 
  private:
   kj::AutoCloseFd fd_;

@@ -1,6 +1,10 @@
 #pragma once
 // What a worker may have open at once on its line. A worker that reaches one of these is broken or hostile: an honest one
-// stays far below (ipc/guard-test.c++ holds that), and the supervisor has at most IN_FLIGHT_CALLS_MAX calls under way.
+// stays far below (ipc/connection-test.c++ holds that), and what its JavaScript can ask for too much of is answered with an
+// error long before (supervisor/membrane-limits.h).
+//
+// Together they bound what one worker makes the supervisor remember: about 10 MB for questions, 26 MB for their messages,
+// 26 MB for answers it does not finish with, 8 MB for its capabilities.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,40 +20,55 @@ constexpr uint32_t IN_FLIGHT_CALLS_MAX = 1'000;
 // until its answer has been read, pulled bytes included.
 constexpr uint32_t WORKER_CALLS_MAX = 256;
 
-// Questions of the worker that are not yet both finished by it and answered by us, the answer having left. It needs one
-// (Console.write); each costs the supervisor about 5 kB and the whole of its message.
-constexpr uint32_t QUESTIONS_MAX = 64;
+// Questions of the worker that are not yet both finished by it and answered by us, the answer having left. Each of its
+// calls may pull its answer by four reads at once; then there is the console, and questions whose Finish is on its way while
+// the next ones are already asked. Each costs the supervisor about 5 kB and the whole of its message.
+constexpr uint32_t QUESTIONS_MAX = 2'048;
 
-// The messages of those questions together: the supervisor keeps a call's message until it has answered.
-constexpr uint64_t QUESTION_BYTES_MAX = 2u << 20;
+// The messages of those questions together: the supervisor may have to keep a call's message until it has answered. As
+// many calls as there may be, of the largest kind, and something for everything else.
+constexpr uint64_t QUESTION_BYTES_MAX = uint64_t{WORKER_CALLS_MAX} * wire::WORKER_MESSAGE_BYTES_MAX + (2u << 20);
 
-// Answers that the worker has not finished with, together. Console.write answers nothing.
-constexpr uint64_t ANSWER_BYTES_MAX = 1u << 20;
+// Reads of large values that the supervisor answers before the worker has finished with any of them; more have to wait.
+// Enough to keep one worker busy, and a worker that does not look at its line for a second stops here instead of being
+// killed.
+constexpr uint32_t READS_ANSWERED_MAX = 32;
 
-// The worker is served nothing by name: what it may use is handed to it in `start`.
+// Answers that the worker has not finished with, together. What the supervisor answers to a call is as large as a message
+// from a worker at most: INLINE_BYTES of value, and EXTERNALS_MAX capabilities.
+constexpr uint64_t ANSWER_BYTES_MAX =
+    uint64_t{WORKER_CALLS_MAX + READS_ANSWERED_MAX} * wire::WORKER_MESSAGE_BYTES_MAX + (1u << 20);
+
+// The worker is served nothing by name: what it may use is handed to it.
 constexpr uint32_t BOOTSTRAPS_MAX = 0;
 
-// Capabilities in one message. Our own methods carry at most one; the rest is for those of a later schema.
-constexpr uint32_t CAPABILITIES_PER_MESSAGE_MAX = 16;
+// Capabilities in one message: those of one value, a source of bytes, a console, and some for a later schema.
+constexpr uint32_t CAPABILITIES_PER_MESSAGE_MAX = wire::EXTERNALS_MAX + 16;
 
-// Different capabilities of the worker that the supervisor holds at once: one LargeValue for each call in flight, the
-// entrypoints, and as much again for releases that are still on their way. About 0.5 kB each.
-constexpr uint32_t EXPORTS_MAX = 4 * IN_FLIGHT_CALLS_MAX + 96;
+// Different capabilities of the worker that the supervisor holds at once. The membrane refuses more than 4,096 of them
+// politely, but only after they have been read: this leaves room for what comes in between. About 0.5 kB each.
+constexpr uint32_t EXPORTS_MAX = 16'384;
 
 // Resolves for promises that the supervisor released in the meantime. They cross on the wire, so some must be allowed;
 // each makes the supervisor write a Release.
 constexpr uint32_t LATE_RESOLVES_MAX = 1'024;
 
-// Embargoes that the worker asked for and that we have not answered. Needed once for each of our promises that resolves
-// to one of the worker's own objects.
-constexpr uint32_t DISEMBARGOES_MAX = 8;
+// Embargoes that the worker asks for. It would need one for a promise of ours that resolves to an object of its own, and
+// there is none: the membrane never hands a worker its own capabilities back as they are.
+constexpr uint32_t DISEMBARGOES_MAX = 0;
 
-// A message may be walked through four times (the guard, Cap'n Proto, the membrane's copy, and one to spare). Pointers
-// that overlap make a message seem larger than it is; this bounds by how much.
+// How a call on an answer that has not come yet names what it calls: one step, to one of the first two pointers of the
+// answer (`Return.pipeline` is the second; `entrypoint` and `worker` of the others are the first). The RpcSystem remembers
+// each name that was ever used for as long as the question is open.
+constexpr uint32_t PIPELINE_STEPS_MAX = 1;
+constexpr uint32_t PIPELINE_POINTER_MAX = 1;
+
+// A message may be walked through four times (the guard and Cap'n Proto its envelope; the membrane all of it, to measure
+// and to copy; and one to spare). Pointers that overlap make a message seem larger than it is; this bounds by how much.
 constexpr uint64_t TRAVERSAL_WORDS_MAX = 4 * wire::WORKER_MESSAGE_BYTES_MAX / 8;
 
-// Pointers on top of each other. The deepest honest message (Message, Return, Payload, Return, Value, Node, Error,
-// properties) has ten.
+// Pointers on top of each other, elements of lists of structs included. The deepest honest message (Message, Call, Payload,
+// LoadParams, WorkerCode, Payload, Value, nodes, Node, Error, properties, Property) has twelve.
 constexpr int NESTING_MAX = 24;
 
 }  // namespace glovebox::guard

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 
+#include "ipc/call.capnp.h"
+
 namespace glovebox {
 
 namespace {
 
-namespace rpc = capnp::rpc;
+namespace protocol = capnp::rpc;
 
 template <typename... Params>
 [[noreturn]] void refuse(Params&&... params) {
@@ -60,7 +62,7 @@ kj::Promise<kj::Maybe<capnp::MessageReaderAndFds>> GuardStream::tryReadMessage(
         KJ_IF_MAYBE(violation, violation_) return kj::cp(*violation);
         KJ_IF_MAYBE(received, message) {
           KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() {
-            auto root = received->reader->getRoot<rpc::Message>();
+            auto root = received->reader->getRoot<protocol::Message>();
             checkIncoming(root, received->reader->sizeInWords() * sizeof(capnp::word));
           })) {
             return violate(exception->getDescription());
@@ -103,19 +105,19 @@ kj::Exception GuardStream::violate(kj::StringPtr rule) {
 // ---------------------------------------------------------------------------------------------------------------------
 // From the worker
 
-void GuardStream::checkIncoming(rpc::Message::Reader message, uint64_t bytes) {
+void GuardStream::checkIncoming(protocol::Message::Reader message, uint64_t bytes) {
   switch (message.which()) {
-    case rpc::Message::CALL: return checkCall(message.getCall(), bytes);
-    case rpc::Message::RETURN: return checkReturn(message.getReturn());
-    case rpc::Message::FINISH: return checkFinish(message.getFinish());
-    case rpc::Message::RESOLVE: return checkResolve(message.getResolve());
-    case rpc::Message::RELEASE: {
+    case protocol::Message::CALL: return checkCall(message.getCall(), bytes);
+    case protocol::Message::RETURN: return checkReturn(message.getReturn());
+    case protocol::Message::FINISH: return checkFinish(message.getFinish());
+    case protocol::Message::RESOLVE: return checkResolve(message.getResolve());
+    case protocol::Message::RELEASE: {
       auto release = message.getRelease();
       return releaseOurExport(release.getId(), release.getReferenceCount(), "Release");
     }
-    case rpc::Message::DISEMBARGO: return checkDisembargo(message.getDisembargo());
-    case rpc::Message::ABORT: return;
-    case rpc::Message::BOOTSTRAP:
+    case protocol::Message::DISEMBARGO: return checkDisembargo(message.getDisembargo());
+    case protocol::Message::ABORT: return;
+    case protocol::Message::BOOTSTRAP:
       if (++bootstraps_ > guard::BOOTSTRAPS_MAX) {
         refuse("got Bootstrap number ", bootstraps_, ", expected at most ", guard::BOOTSTRAPS_MAX);
       }
@@ -127,14 +129,22 @@ void GuardStream::checkIncoming(rpc::Message::Reader message, uint64_t bytes) {
   }
 }
 
-void GuardStream::checkCall(rpc::Call::Reader call, uint64_t bytes) {
+void GuardStream::checkCall(protocol::Call::Reader call, uint64_t bytes) {
   if (!call.getSendResultsTo().isCaller()) refuse("Call wants its results sent to somebody else");
   checkTarget(call.getTarget());
   if (answerBytes_ > guard::ANSWER_BYTES_MAX) {
     refuse("asks for more with ", answerBytes_, " bytes of answers not finished, expected at most ",
            guard::ANSWER_BYTES_MAX);
   }
-  openWorkerQuestion(call.getQuestionId(), bytes).paramExports = checkCapabilities(call.getParams());
+  auto& question = openWorkerQuestion(call.getQuestionId(), bytes);
+  question.paramExports = checkCapabilities(call.getParams());
+  if (call.getInterfaceId() == capnp::typeId<rpc::Target>()) {
+    question.kind = WorkerQuestion::Kind::CALL;
+    ++openCalls_;
+  } else if (call.getInterfaceId() == capnp::typeId<rpc::ByteSource>()) {
+    question.kind = WorkerQuestion::Kind::READ;
+    ++openReads_;
+  }
 }
 
 GuardStream::WorkerQuestion& GuardStream::openWorkerQuestion(uint32_t id, uint64_t bytes) {
@@ -144,26 +154,24 @@ GuardStream::WorkerQuestion& GuardStream::openWorkerQuestion(uint32_t id, uint64
   if (questionBytes_ > guard::QUESTION_BYTES_MAX) {
     refuse("its open questions take more than ", guard::QUESTION_BYTES_MAX, " bytes");
   }
-  WorkerQuestion question;
-  question.id = id;
+  auto& question = workerQuestions_[id];
   question.questionBytes = bytes;
-  workerQuestions_.push_back(kj::mv(question));
-  return workerQuestions_.back();
+  return question;
 }
 
-void GuardStream::checkReturn(rpc::Return::Reader ret) {
+void GuardStream::checkReturn(protocol::Return::Reader ret) {
   uint32_t id = ret.getAnswerId();
   if (id >= ourQuestions_.size() || !ourQuestions_[id].open) refuse("Return for question ", id, ", which is not open");
   auto& question = ourQuestions_[id];
   if (question.returned) refuse("second Return for question ", id);
 
   switch (ret.which()) {
-    case rpc::Return::RESULTS:
+    case protocol::Return::RESULTS:
       question.resultExports = checkCapabilities(ret.getResults());
       if (question.finished) releaseWorkerExports(question.resultExports);   // nobody looks at them any more
       break;
-    case rpc::Return::EXCEPTION: break;
-    case rpc::Return::CANCELED:
+    case protocol::Return::EXCEPTION: break;
+    case protocol::Return::CANCELED:
       if (!question.finished) refuse("Return says that question ", id, " was canceled, but nobody canceled it");
       break;
     default:
@@ -179,7 +187,7 @@ void GuardStream::checkReturn(rpc::Return::Reader ret) {
   closeOurQuestion(id);
 }
 
-void GuardStream::checkFinish(rpc::Finish::Reader finish) {
+void GuardStream::checkFinish(protocol::Finish::Reader finish) {
   auto question = findWorkerQuestion(finish.getQuestionId());
   if (question == nullptr) refuse("Finish for question ", finish.getQuestionId(), ", which is not open");
   if (question->finished) refuse("second Finish for question ", finish.getQuestionId());
@@ -188,10 +196,10 @@ void GuardStream::checkFinish(rpc::Finish::Reader finish) {
   if (question->releasesResults) {
     for (auto exported: question->resultExports) releaseOurExport(exported, 1, "Finish");
   }
-  closeWorkerQuestion(*question);
+  closeWorkerQuestion(finish.getQuestionId(), *question);
 }
 
-void GuardStream::checkResolve(rpc::Resolve::Reader resolve) {
+void GuardStream::checkResolve(protocol::Resolve::Reader resolve) {
   uint32_t id = resolve.getPromiseId();
   auto exported = workerExports_.find(id);
   if (exported != workerExports_.end() && exported->second.unresolved) {
@@ -202,19 +210,23 @@ void GuardStream::checkResolve(rpc::Resolve::Reader resolve) {
     refuse("Resolve of ", id, ", which is not one of its promises");
   }
   switch (resolve.which()) {
-    case rpc::Resolve::CAP: checkCapability(resolve.getCap()); return;
-    case rpc::Resolve::EXCEPTION: return;
+    case protocol::Resolve::CAP:
+      if (resolve.getCap().isSenderPromise()) refuse("Resolve of ", id, " to another promise of its own");
+      checkCapability(resolve.getCap());
+      return;
+    case protocol::Resolve::EXCEPTION: return;
   }
   refuse("Resolve of unknown kind ", uint(resolve.which()));
 }
 
-void GuardStream::checkDisembargo(rpc::Disembargo::Reader disembargo) {
+void GuardStream::checkDisembargo(protocol::Disembargo::Reader disembargo) {
   auto context = disembargo.getContext();
   switch (context.which()) {
-    case rpc::Disembargo::Context::SENDER_LOOPBACK:
-      if (++disembargoes_ > guard::DISEMBARGOES_MAX) refuse("more than ", guard::DISEMBARGOES_MAX, " embargoes are open");
+    case protocol::Disembargo::Context::SENDER_LOOPBACK:
+      if (disembargoes_ >= guard::DISEMBARGOES_MAX) refuse("more than ", guard::DISEMBARGOES_MAX, " embargoes are open");
+      ++disembargoes_;
       return checkTarget(disembargo.getTarget());
-    case rpc::Disembargo::Context::RECEIVER_LOOPBACK: {
+    case protocol::Disembargo::Context::RECEIVER_LOOPBACK: {
       uint32_t id = context.getReceiverLoopback();
       auto embargo = std::find(embargoes_.begin(), embargoes_.end(), id);
       if (embargo == embargoes_.end()) refuse("Disembargo ", id, ", which nobody asked for");
@@ -226,30 +238,35 @@ void GuardStream::checkDisembargo(rpc::Disembargo::Reader disembargo) {
   }
 }
 
-void GuardStream::checkTarget(rpc::MessageTarget::Reader target) {
+void GuardStream::checkTarget(protocol::MessageTarget::Reader target) {
   switch (target.which()) {
-    case rpc::MessageTarget::IMPORTED_CAP: {
+    case protocol::MessageTarget::IMPORTED_CAP: {
       uint32_t id = target.getImportedCap();
       if (id >= ourExports_.size() || ourExports_[id] == 0) refuse("target ", id, " was never given to it, or given back");
       return;
     }
-    case rpc::MessageTarget::PROMISED_ANSWER: return checkPromisedAnswer(target.getPromisedAnswer());
+    case protocol::MessageTarget::PROMISED_ANSWER: return checkPromisedAnswer(target.getPromisedAnswer());
   }
   refuse("unknown kind of target ", uint(target.which()));
 }
 
-void GuardStream::checkPromisedAnswer(rpc::PromisedAnswer::Reader answer) {
+void GuardStream::checkPromisedAnswer(protocol::PromisedAnswer::Reader answer) {
   auto question = findWorkerQuestion(answer.getQuestionId());
   if (question == nullptr || question->finished) {
     refuse("refers to the answer of question ", answer.getQuestionId(), ", which is not open");
   }
-  if (answer.getTransform().size() > guard::CAPABILITIES_PER_MESSAGE_MAX) {
-    refuse("refers to an answer by a path of ", answer.getTransform().size(), " steps, expected at most ",
-           guard::CAPABILITIES_PER_MESSAGE_MAX);
+  auto steps = answer.getTransform();
+  if (steps.size() > guard::PIPELINE_STEPS_MAX) {
+    refuse("refers to an answer by a path of ", steps.size(), " steps, expected at most ", guard::PIPELINE_STEPS_MAX);
+  }
+  for (auto step: steps) {
+    if (!step.isGetPointerField() || step.getGetPointerField() > guard::PIPELINE_POINTER_MAX) {
+      refuse("refers to a part of an answer that no call is made on");
+    }
   }
 }
 
-std::vector<uint32_t> GuardStream::checkCapabilities(rpc::Payload::Reader payload) {
+std::vector<uint32_t> GuardStream::checkCapabilities(protocol::Payload::Reader payload) {
   auto table = payload.getCapTable();
   if (table.size() > guard::CAPABILITIES_PER_MESSAGE_MAX) {
     refuse("got ", table.size(), " capabilities in one message, expected at most ", guard::CAPABILITIES_PER_MESSAGE_MAX);
@@ -262,7 +279,7 @@ std::vector<uint32_t> GuardStream::checkCapabilities(rpc::Payload::Reader payloa
 }
 
 // The worker's own capability that comes with it, if any.
-kj::Maybe<uint32_t> GuardStream::checkCapability(rpc::CapDescriptor::Reader capability) {
+kj::Maybe<uint32_t> GuardStream::checkCapability(protocol::CapDescriptor::Reader capability) {
   auto add = [this](uint32_t id, bool promise) -> kj::Maybe<uint32_t> {
     auto added = workerExports_.try_emplace(id);
     auto& exported = added.first->second;
@@ -274,18 +291,18 @@ kj::Maybe<uint32_t> GuardStream::checkCapability(rpc::CapDescriptor::Reader capa
     return id;
   };
   switch (capability.which()) {
-    case rpc::CapDescriptor::NONE: return nullptr;
-    case rpc::CapDescriptor::SENDER_HOSTED: return add(capability.getSenderHosted(), false);
-    case rpc::CapDescriptor::SENDER_PROMISE: return add(capability.getSenderPromise(), true);
-    case rpc::CapDescriptor::RECEIVER_HOSTED: {
+    case protocol::CapDescriptor::NONE: return nullptr;
+    case protocol::CapDescriptor::SENDER_HOSTED: return add(capability.getSenderHosted(), false);
+    case protocol::CapDescriptor::SENDER_PROMISE: return add(capability.getSenderPromise(), true);
+    case protocol::CapDescriptor::RECEIVER_HOSTED: {
       uint32_t id = capability.getReceiverHosted();
       if (id >= ourExports_.size() || ourExports_[id] == 0) refuse("capability ", id, " was never given to it, or given back");
       return nullptr;
     }
-    case rpc::CapDescriptor::RECEIVER_ANSWER:
+    case protocol::CapDescriptor::RECEIVER_ANSWER:
       checkPromisedAnswer(capability.getReceiverAnswer());
       return nullptr;
-    case rpc::CapDescriptor::THIRD_PARTY_HOSTED: break;
+    case protocol::CapDescriptor::THIRD_PARTY_HOSTED: break;
   }
   refuse("capability of kind ", uint(capability.which()), "; third parties are not served");
 }
@@ -307,15 +324,15 @@ void GuardStream::noteOutgoing(kj::ArrayPtr<const kj::ArrayPtr<const capnp::word
   capnp::ReaderOptions options;
   options.traversalLimitInWords = kj::maxValue;
   capnp::SegmentArrayMessageReader reader(segments, options);
-  auto message = reader.getRoot<rpc::Message>();
+  auto message = reader.getRoot<protocol::Message>();
   switch (message.which()) {
-    case rpc::Message::BOOTSTRAP: return openOurQuestion(message.getBootstrap().getQuestionId(), {});
-    case rpc::Message::CALL: {
+    case protocol::Message::BOOTSTRAP: return openOurQuestion(message.getBootstrap().getQuestionId(), {});
+    case protocol::Message::CALL: {
       auto call = message.getCall();
       return openOurQuestion(call.getQuestionId(), noteOurExports(call.getParams()));
     }
-    case rpc::Message::RETURN: return noteOutgoingReturn(message.getReturn(), sizeOf(segments));
-    case rpc::Message::FINISH: {
+    case protocol::Message::RETURN: return noteOutgoingReturn(message.getReturn(), sizeOf(segments));
+    case protocol::Message::FINISH: {
       auto finish = message.getFinish();
       uint32_t id = finish.getQuestionId();
       KJ_ASSERT(id < ourQuestions_.size() && ourQuestions_[id].open, "Finish without a question", id);
@@ -324,25 +341,25 @@ void GuardStream::noteOutgoing(kj::ArrayPtr<const kj::ArrayPtr<const capnp::word
       if (finish.getReleaseResultCaps()) releaseWorkerExports(ourQuestions_[id].resultExports);
       return closeOurQuestion(id);
     }
-    case rpc::Message::RESOLVE: {
+    case protocol::Message::RESOLVE: {
       auto resolve = message.getResolve();
       if (resolve.isCap()) noteOurExport(resolve.getCap());
       return;
     }
-    case rpc::Message::RELEASE: {
+    case protocol::Message::RELEASE: {
       auto release = message.getRelease();
       return releaseWorkerExport(release.getId(), release.getReferenceCount());
     }
-    case rpc::Message::DISEMBARGO: {
+    case protocol::Message::DISEMBARGO: {
       auto context = message.getDisembargo().getContext();
       if (context.isSenderLoopback()) embargoes_.push_back(context.getSenderLoopback());
       if (context.isReceiverLoopback() && disembargoes_ > 0) --disembargoes_;
       return;
     }
-    case rpc::Message::ABORT: {
+    case protocol::Message::ABORT: {
       // The RpcSystem gives up on the line. Unless that is because one of us goes, it is because of what the worker sent.
       auto abort = message.getAbort();
-      if (abort.getType() != rpc::Exception::Type::DISCONNECTED) violate(abort.getReason());
+      if (abort.getType() != protocol::Exception::Type::DISCONNECTED) violate(abort.getReason());
       return;
     }
     default: return;
@@ -362,7 +379,7 @@ void GuardStream::closeOurQuestion(uint32_t id) {
   if (question.returned && question.finished) question = OurQuestion();
 }
 
-void GuardStream::noteOutgoingReturn(rpc::Return::Reader ret, uint64_t bytes) {
+void GuardStream::noteOutgoingReturn(protocol::Return::Reader ret, uint64_t bytes) {
   auto question = findWorkerQuestion(ret.getAnswerId());
   KJ_ASSERT(question != nullptr, "Return without a question", ret.getAnswerId());
   question->answered = true;
@@ -377,10 +394,10 @@ void GuardStream::noteOutgoingReturn(rpc::Return::Reader ret, uint64_t bytes) {
   question->answerBytes = bytes;
   answerBytes_ += bytes;
   if (needsNoFinish(ret)) question->finished = true;
-  closeWorkerQuestion(*question);
+  closeWorkerQuestion(ret.getAnswerId(), *question);
 }
 
-std::vector<uint32_t> GuardStream::noteOurExports(rpc::Payload::Reader payload) {
+std::vector<uint32_t> GuardStream::noteOurExports(protocol::Payload::Reader payload) {
   std::vector<uint32_t> exports;
   for (auto capability: payload.getCapTable()) {
     KJ_IF_MAYBE(id, noteOurExport(capability)) exports.push_back(*id);
@@ -388,11 +405,11 @@ std::vector<uint32_t> GuardStream::noteOurExports(rpc::Payload::Reader payload) 
   return exports;
 }
 
-kj::Maybe<uint32_t> GuardStream::noteOurExport(rpc::CapDescriptor::Reader capability) {
+kj::Maybe<uint32_t> GuardStream::noteOurExport(protocol::CapDescriptor::Reader capability) {
   uint32_t id;
   switch (capability.which()) {
-    case rpc::CapDescriptor::SENDER_HOSTED: id = capability.getSenderHosted(); break;
-    case rpc::CapDescriptor::SENDER_PROMISE: id = capability.getSenderPromise(); break;
+    case protocol::CapDescriptor::SENDER_HOSTED: id = capability.getSenderHosted(); break;
+    case protocol::CapDescriptor::SENDER_PROMISE: id = capability.getSenderPromise(); break;
     default: return nullptr;
   }
   if (id >= ourExports_.size()) ourExports_.resize(id + 1);
@@ -414,21 +431,32 @@ void GuardStream::releaseWorkerExport(uint32_t id, uint32_t references) {
 }
 
 GuardStream::WorkerQuestion* GuardStream::findWorkerQuestion(uint32_t id) {
-  for (auto& question: workerQuestions_) {
-    if (question.id == id) return &question;
-  }
-  return nullptr;
+  auto found = workerQuestions_.find(id);
+  return found == workerQuestions_.end() ? nullptr : &found->second;
 }
 
-void GuardStream::closeWorkerQuestion(WorkerQuestion& question) {
+void GuardStream::closeWorkerQuestion(uint32_t id, WorkerQuestion& question) {
   if (question.answered) {
     questionBytes_ -= question.questionBytes;
     question.questionBytes = 0;
   }
   if (!question.answered || !question.finished) return;
   answerBytes_ -= question.answerBytes;
-  std::swap(question, workerQuestions_.back());
-  workerQuestions_.pop_back();
+  auto kind = question.kind;
+  workerQuestions_.erase(id);
+  if (kind == WorkerQuestion::Kind::CALL) --openCalls_;
+  if (kind != WorkerQuestion::Kind::READ) return;
+  --openReads_;
+  KJ_IF_MAYBE(fulfiller, readFinished_) {
+    (*fulfiller)->fulfill();
+    readFinished_ = nullptr;
+  }
+}
+
+kj::Promise<void> GuardStream::whenReadFinished() {
+  auto paf = kj::newPromiseAndFulfiller<void>();
+  readFinished_ = kj::mv(paf.fulfiller);
+  return kj::mv(paf.promise);
 }
 
 }  // namespace glovebox

@@ -8,9 +8,20 @@
 // an exception naming the rule, `onViolation` is called once with the same, and from then on nothing passes either way.
 // What the RpcSystem itself refuses (it then sends Abort) counts as a violation too.
 //
-// What may come from a worker: Call (results to the caller), Return, Finish, Release, Resolve of its own promises,
-// Disembargo as far as these need it, Abort. Not: Bootstrap, Provide, Accept, Join, Unimplemented, third parties, tail
-// calls.
+// What may come from a worker:
+//
+//   Call        on what it was given or, one step deep, on an answer it waits for; results to the caller. With
+//               capabilities of its own, of ours, and promised ones of either.
+//   Return      of results, an exception or, if we gave up, canceled. Not of a tail call: nobody asks for one.
+//   Finish, Release
+//   Resolve     of its own promises, once each, to an object of its own, to something of ours, or to an exception. Not to
+//               another promise of its own: the RpcSystem follows such chains by recursion, and a promise that resolves to
+//               itself takes it to the end of the stack.
+//   Disembargo  in answer to ours. We ask for one when a promise of the worker turns out to be something we gave it; it has
+//               none to ask for.
+//   Abort
+//
+// Not: Bootstrap, Provide, Accept, Join, Unimplemented, third parties.
 //
 // The books may lag behind the RpcSystem by what is still queued to be written, never behind what the worker can know.
 
@@ -43,6 +54,13 @@ class GuardStream final: public capnp::MessageStream {
   };
   Counts counts() const;
 
+  // Reads of large values (ByteSource) that are not answered or that the worker has not finished with; and when they next
+  // become fewer. For one who waits at a time.
+  size_t openReads() const { return openReads_; }
+  kj::Promise<void> whenReadFinished();
+  // The same of calls (Target). These count at once; the books of bytes may lag behind.
+  size_t openCalls() const { return openCalls_; }
+
   using capnp::MessageStream::tryReadMessage;
   using capnp::MessageStream::writeMessage;
   using capnp::MessageStream::writeMessages;
@@ -60,7 +78,7 @@ class GuardStream final: public capnp::MessageStream {
  private:
   // A question of the worker. Gone when it is both answered and finished.
   struct WorkerQuestion {
-    uint32_t id;
+    enum class Kind : uint8_t { OTHER, CALL, READ } kind = Kind::OTHER;
     bool answered = false;
     bool finished = false;
     uint64_t questionBytes = 0;
@@ -86,7 +104,7 @@ class GuardStream final: public capnp::MessageStream {
   kj::Function<void(const kj::Exception&)> onViolation_;
   kj::Maybe<kj::Exception> violation_;
 
-  std::vector<WorkerQuestion> workerQuestions_;   // short: QUESTIONS_MAX
+  std::map<uint32_t, WorkerQuestion> workerQuestions_;
   std::vector<OurQuestion> ourQuestions_;         // the RpcSystem gives the lowest free id
   std::map<uint32_t, WorkerExport> workerExports_;
   std::vector<uint64_t> ourExports_;              // references by id
@@ -96,6 +114,9 @@ class GuardStream final: public capnp::MessageStream {
   uint32_t bootstraps_ = 0;
   uint32_t lateResolves_ = 0;
   uint32_t disembargoes_ = 0;
+  size_t openReads_ = 0;
+  size_t openCalls_ = 0;
+  kj::Maybe<kj::Own<kj::PromiseFulfiller<void>>> readFinished_;
 
   kj::Exception violate(kj::StringPtr rule);
 
@@ -124,7 +145,7 @@ class GuardStream final: public capnp::MessageStream {
   void releaseWorkerExports(const std::vector<uint32_t>& ids);
 
   WorkerQuestion* findWorkerQuestion(uint32_t id);
-  void closeWorkerQuestion(WorkerQuestion& question);
+  void closeWorkerQuestion(uint32_t id, WorkerQuestion& question);
 };
 
 }  // namespace glovebox

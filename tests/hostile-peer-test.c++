@@ -203,7 +203,7 @@ void expectCut(Script script, std::string rule, rpc::Console::Client (*makeConso
 constexpr uint32_t MANY = 200'000;
 
 TEST(HostilePeer, CallsWhoseAnswersAreHeld) {
-  expectCut([](Attacker& a) { for (uint32_t i = 0; i < MANY; ++i) a.callConsole(i); }, "more than 64 questions");
+  expectCut([](Attacker& a) { for (uint32_t i = 0; i < MANY; ++i) a.callConsole(i); }, "more than 2048 questions");
 }
 
 TEST(HostilePeer, LargeCallsWhoseAnswersAreHeld) {
@@ -211,7 +211,7 @@ TEST(HostilePeer, LargeCallsWhoseAnswersAreHeld) {
 }
 
 TEST(HostilePeer, AnswersThatAreNeverFinished) {
-  expectCut([](Attacker& a) { for (uint32_t i = 0; i < MANY; ++i) a.callConsole(i); }, "more than 64 questions", make<QuickConsole>);
+  expectCut([](Attacker& a) { for (uint32_t i = 0; i < MANY; ++i) a.callConsole(i); }, "more than 2048 questions", make<QuickConsole>);
 }
 
 TEST(HostilePeer, AnswersThatAreNeverRead) {
@@ -220,7 +220,7 @@ TEST(HostilePeer, AnswersThatAreNeverRead) {
       a.callConsole(i);
       a.send([&](auto m) { m.initFinish().setQuestionId(i); });
     }
-  }, "more than 64 questions", make<QuickConsole>);
+  }, "more than 2048 questions", make<QuickConsole>);
 }
 
 TEST(HostilePeer, CapabilityTableOfMillions) {
@@ -252,7 +252,7 @@ TEST(HostilePeer, PipelinedChain) {
   expectCut([](Attacker& a) {
     a.callConsole(0);
     for (uint32_t i = 1; i < MANY; ++i) a.callConsole(i, 0, true, i - 1);
-  }, "more than 64 questions");
+  }, "more than 2048 questions");
 }
 
 TEST(HostilePeer, CallOnItsOwnAnswer) {
@@ -294,7 +294,7 @@ TEST(HostilePeer, AmplifiedMessage) {
       }
       a.raw(flat.begin(), flat.asBytes().size());
     }
-  }, "more than 64 questions", make<CopyingConsole>);
+  }, "more than 2048 questions", make<CopyingConsole>);
 }
 
 TEST(HostilePeer, ReleaseOfWhatItNeverHad) {
@@ -371,8 +371,7 @@ TEST(HostilePeer, DisembargoLoop) {
         disembargo.getContext().setSenderLoopback(i);
       });
     }
-    // Before 1.0 Cap'n Proto itself notices at once that the console is not the worker's own; then the guard counts them.
-  }, CAPNP_VERSION < 1000000 ? "does not point back to the sender" : "embargoes are open");
+  }, "more than 0 embargoes are open");
 }
 
 TEST(HostilePeer, DisembargoNobodyAskedFor) {
