@@ -50,6 +50,8 @@ struct Ledger {
                      "Wait for some of them before you make more."};
   Meter outwardBytes{"bytes of arguments in calls to others under way at once", membrane::OUTWARD_BYTES_MAX,
                      "Wait for some of them, or pass less at a time."};
+  // Counted by the guard; here are the words.
+  Meter unreadAnswers{"answers that it has not read", membrane::UNREAD_ANSWERS_MAX, "Let it read them before it asks for more."};
   // Held by the worker; and of the worker, held by others.
   Meter outwardCapabilities{"capabilities held at once", membrane::LIVE_CAPABILITIES_MAX,
                             "Dispose of stubs that are not needed any more."};

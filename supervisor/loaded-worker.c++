@@ -30,6 +30,7 @@ LoadedWorker::LoadedWorker(kj::Own<Core> core, Policy policy, kj::PromiseFulfill
       policy_(policy),
       id_(core_->kinship.nextId_++),
       membrane_(kj::refcounted<Membrane>(kj::addRef(*core_), *this)),
+      readGate_(kj::refcounted<ReadGate>()),
       codeError_(kj::mv(codeError)),
       revokedFulfiller_(kj::mv(revoked.fulfiller)),
       revoked_(revoked.promise.fork()),
@@ -90,6 +91,7 @@ void LoadedWorker::start(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>:
 
 LoadedWorker::~LoadedWorker() noexcept(false) {
   membrane_->cut();
+  readGate_->close();
   core_->kinship.workers_.erase(id_);
   core_->census.liveWorkers--;
   // The watches refer to the worker; and letting go of that kills the process. Not now: it takes the line with it, and this
@@ -110,6 +112,7 @@ void LoadedWorker::adopt(kj::Own<WorkerPeer> worker) {
   startWatch_ = watchCall(core_->port.getTimer(), *worker, limits, AtLimit::KILL, "while its modules were evaluated"_kj)
                     .eagerlyEvaluate([](kj::Exception&& exception) { KJ_LOG(ERROR, exception); });
   if (membrane_->isCut()) worker->end(revoked());
+  readGate_->open(*worker);
   worker_ = kj::mv(worker);
 }
 

@@ -12,6 +12,7 @@
 #include "supervisor/call-watch.h"
 #include "supervisor/core.h"
 #include "supervisor/membrane.h"
+#include "supervisor/read-gate.h"
 #include "supervisor/route.h"
 #include "supervisor/worker-code.h"
 
@@ -58,6 +59,9 @@ class LoadedWorker final: public kj::Refcounted {
   // The same when nobody is left who would hear of it.
   void abandon();
 
+  // For what it reads of others.
+  ReadGate& readGate() { return *readGate_; }
+
   // It counts as somebody's child until it is gone.
   void setChildSlot(kj::Own<Membrane::ChildSlot> slot);
 
@@ -73,6 +77,7 @@ class LoadedWorker final: public kj::Refcounted {
   Policy policy_;
   const uint64_t id_;
   kj::Own<Membrane> membrane_;
+  kj::Own<ReadGate> readGate_;
   kj::Maybe<kj::Own<Membrane::ChildSlot>> childSlot_;
   uint32_t outsideHandles_ = 0;               // held by others than workers
   uint32_t insideHandles_ = 0;                // held by workers

@@ -18,6 +18,11 @@ constexpr uint32_t INWARD_CALLS_MAX = guard::IN_FLIGHT_CALLS_MAX;
 // this; about 5 kB each.
 constexpr uint32_t OUTWARD_CALLS_MAX = 1'000;
 
+// Answers that a worker was sent and has not finished with; further ones are replaced by an error, which is small. An
+// honest worker has fewer calls open. Together with INLINE_BYTES this bounds what one that never reads its line makes us
+// keep for it.
+constexpr uint32_t UNREAD_ANSWERS_MAX = guard::WORKER_CALLS_MAX;
+
 // Their arguments together. As much as WORKER_CALLS_MAX messages of the largest kind.
 constexpr uint64_t OUTWARD_BYTES_MAX = uint64_t{guard::WORKER_CALLS_MAX} * wire::WORKER_MESSAGE_BYTES_MAX;
 

@@ -121,6 +121,12 @@ void OutwardTarget::answer(rpc::Return::Reader from, rpc::Return::Builder to, Pr
   if (manifest.bytes() > wire::PAYLOAD_BYTES_MAX) {
     return setThrown(to, ErrorPrototype::RANGE, "The result of this call is larger than 32 MiB, the limit for one return.");
   }
+  KJ_IF_MAYBE(peer, membrane_->worker().peer()) {
+    // All that are open, but for those under way here.
+    if (peer->openCalls() > ledger.outwardCalls.now() + membrane::UNREAD_ANSWERS_MAX) {
+      return setThrown(to, ErrorPrototype::ERROR, ledger.unreadAnswers.refusal());
+    }
+  }
   if (!ledger.outwardCapabilities.hasRoom(manifest.capabilities + 1)) {
     return setThrown(to, ErrorPrototype::ERROR, ledger.outwardCapabilities.refusal());
   }
@@ -172,7 +178,8 @@ kj::Promise<void> OutwardSource::read(ReadContext context) {
       context.getResults().setBytes(bytes);
     });
   };
-  return membrane_->untilCut(route_.send(kj::mv(send)));
+  auto entered = membrane_->worker().readGate().enter();
+  return membrane_->untilCut(entered.then([this, send = kj::mv(send)]() mutable { return route_.send(kj::mv(send)); }));
 }
 
 // ---------------------------------------------------------------------------------------------------------------------

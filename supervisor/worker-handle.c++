@@ -162,6 +162,12 @@ void WorkerHandle::end(Outcome reason) {
   if (child_.pidfd != nullptr) signalPidfd(child_.pidfd, SIGKILL);
 }
 
+size_t WorkerHandle::openReads() { return KJ_ASSERT_NONNULL(connection_->guard()).openReads(); }
+
+size_t WorkerHandle::openCalls() { return KJ_ASSERT_NONNULL(connection_->guard()).openCalls(); }
+
+kj::Promise<void> WorkerHandle::whenReadFinished() { return KJ_ASSERT_NONNULL(connection_->guard()).whenReadFinished(); }
+
 kj::Promise<Outcome> WorkerHandle::whenEnded() {
   return endedPromise_.addBranch().then([this]() { return KJ_ASSERT_NONNULL(reason_).clone(); });
 }

@@ -44,6 +44,9 @@ class WorkerHandle final: public kj::Refcounted, public WorkerPeer, private kj::
   void softStop(Outcome reason) override;
   kj::Maybe<const Outcome&> lastSoftStop() const override;
   void end(Outcome reason) override;
+  size_t openReads() override;
+  size_t openCalls() override;
+  kj::Promise<void> whenReadFinished() override;
   kj::Promise<Outcome> whenEnded() override;
   bool hasEnded() const { return ended_; }
 

@@ -34,6 +34,13 @@ class WorkerPeer {
 
   // Kills the process. The first reason given is the one that everybody hears.
   virtual void end(Outcome reason) = 0;
+  // Reads on its line (ByteSource) that are not answered or that it has not finished with; and when they next become fewer,
+  // for one who waits.
+  virtual size_t openReads() = 0;
+  virtual kj::Promise<void> whenReadFinished() = 0;
+  // The same of calls (Target).
+  virtual size_t openCalls() = 0;
+
   // How it ended, once it is dead.
   virtual kj::Promise<Outcome> whenEnded() = 0;
 };
