@@ -174,6 +174,10 @@ kj::Promise<void> LoadedWorker::call(Route& route, CallContext context, CallLimi
     end(context.getResults(), overloaded("calls in flight on one worker"_kj, membrane::INWARD_CALLS_MAX));
     return kj::READY_NOW;
   }
+  if (isTooDeep(context.getParams())) {
+    setThrown(context.getResults(), ErrorPrototype::ERROR, PATH_TOO_DEEP);
+    return kj::READY_NOW;
+  }
   auto manifest = inspectCall(context.getParams());
   if (!membrane_->ledger.outwardCapabilities.hasRoom(manifest.capabilities)) {
     setThrown(context.getResults(), ErrorPrototype::ERROR, membrane_->ledger.outwardCapabilities.refusal());

@@ -63,6 +63,10 @@ OutwardTarget::OutwardTarget(kj::Own<Membrane> membrane, rpc::Target::Client tar
 kj::Promise<void> OutwardTarget::call(CallContext context) {
   allowCancellation(context);
   membrane_->requireWhole();
+  if (isTooDeep(context.getParams())) {
+    setThrown(context.getResults(), ErrorPrototype::ERROR, PATH_TOO_DEEP);
+    return kj::READY_NOW;
+  }
   auto manifest = inspectCall(context.getParams());
   auto& ledger = membrane_->ledger;
   auto refuse = [&](const Meter& meter) {

@@ -34,8 +34,10 @@ Manifest inspect(rpc::Payload::Reader payload);
 void copyPayload(rpc::Payload::Reader from, const Manifest& manifest, rpc::Payload::Builder to, Crossing& crossing,
                  size_t inlineBytesMax);
 
-// A call's path and operation.
+// A call's path and operation. A path may be longer than it should; then the call is answered with PATH_TOO_DEEP.
 Manifest inspectCall(rpc::Call::Reader call);
+inline bool isTooDeep(rpc::Call::Reader call) { return call.getPath().size() > wire::PATH_DEPTH_MAX; }
+constexpr kj::StringPtr PATH_TOO_DEEP = "RPC pipelined property path is too deep (max 64)."_kj;
 void copyCall(rpc::Call::Reader from, const Manifest& manifest, rpc::Call::Builder to, Crossing& crossing, size_t inlineBytesMax);
 
 // Refuses capabilities in a list of structs that has none, and says how large it is.

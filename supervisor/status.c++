@@ -7,12 +7,98 @@
 
 #include "ipc/return-reader.h"
 #include "policy/layers.h"
+#include "supervisor/loaded-worker.h"
+#include "supervisor/outward.h"
 
 namespace glovebox {
+namespace {
+
+using Json = rapidjson::Writer<rapidjson::StringBuffer>;
+
+std::string_view kindName(ValueExternal::Kind kind) {
+  switch (kind) {
+    case ValueExternal::Kind::NONE: break;
+    case ValueExternal::Kind::STUB: return "stub";
+    case ValueExternal::Kind::SERVICE: return "service";
+    case ValueExternal::Kind::READABLE: return "readable";
+    case ValueExternal::Kind::WRITABLE: return "writable";
+    case ValueExternal::Kind::LOADER: return "loader";
+  }
+  return "none";
+}
+
+void writeNumber(Json& json, std::string_view name, uint64_t value) {
+  json.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
+  json.Uint64(value);
+}
+
+void writeText(Json& json, std::string_view name, std::string_view value) {
+  json.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
+  json.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
+}
+
+void writeTraffic(Json& json, const Traffic& traffic) {
+  writeNumber(json, "calls", traffic.calls);
+  writeNumber(json, "bytesOut", traffic.bytesOut);
+  writeNumber(json, "bytesIn", traffic.bytesIn);
+}
+
+// What the worker holds under a name, and all that it did with what it holds or held.
+void writeCapabilities(Json& json, Membrane& membrane) {
+  Traffic total = membrane.ledger.passed;
+  size_t written = 0;
+  json.Key("capabilities");
+  json.StartArray();
+  for (auto& entry: membrane.outward()) {
+    auto& outward = *entry.second;
+    total.add(outward.traffic());
+    if (outward.label().size() == 0 || ++written > membrane::STATUS_CAPABILITIES_MAX) continue;
+    json.StartObject();
+    // Chosen by whoever handed it over; cleaned when it crossed.
+    writeText(json, "label", std::string_view(outward.label().begin(), outward.label().size()));
+    writeText(json, "kind", kindName(outward.kind()));
+    writeTraffic(json, outward.traffic());
+    json.EndObject();
+  }
+  json.EndArray();
+  json.Key("callsOut");
+  json.StartObject();
+  writeTraffic(json, total);
+  writeNumber(json, "inFlight", membrane.ledger.outwardCalls.now());
+  json.EndObject();
+}
+
+void writeWorker(Json& json, LoadedWorker& worker) {
+  auto& membrane = worker.membrane();
+  json.StartObject();
+  KJ_IF_MAYBE(peer, worker.peer()) {
+    writeNumber(json, "pid", static_cast<uint64_t>(peer->pid()));
+    writeNumber(json, "cpuMs", static_cast<uint64_t>(peer->cpuTime() / kj::MILLISECONDS));
+  }
+  writeNumber(json, "callsInFlight", worker.callsInFlight());
+  writeNumber(json, "children", membrane.ledger.children.now());
+  writeNumber(json, "liveCapabilities", membrane.ledger.outwardCapabilities.now() + membrane.ledger.inwardCapabilities.now());
+  writeCapabilities(json, membrane);
+  json.EndObject();
+}
+
+// In order of age, as many as make a document that people and monitoring can take.
+void writeWorkers(Json& json, const Kinship& kinship) {
+  json.Key("workers");
+  json.StartArray();
+  size_t written = 0;
+  for (auto& entry: kinship.workers()) {
+    if (++written > membrane::STATUS_WORKERS_MAX) break;
+    writeWorker(json, *entry.second);
+  }
+  json.EndArray();
+}
+
+}  // namespace
 
 kj::String writeStatus(const StatusReport& report) {
   rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> json(buffer);
+  Json json(buffer);
   auto key = [&](std::string_view name) { json.Key(name.data(), static_cast<rapidjson::SizeType>(name.size())); };
   auto text = [&](std::string_view value) { json.String(value.data(), static_cast<rapidjson::SizeType>(value.size())); };
   auto number = [&](std::string_view name, uint64_t value) {
@@ -89,6 +175,7 @@ kj::String writeStatus(const StatusReport& report) {
     number(std::string_view(endingName(code).begin(), endingName(code).size()), report.census.endings(code));
   }
   json.EndObject();
+  writeWorkers(json, report.kinship);
   json.EndObject();
   return kj::heapString(buffer.GetString(), buffer.GetSize());
 }

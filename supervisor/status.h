@@ -5,6 +5,7 @@
 
 #include "policy/cgroups.h"
 #include "supervisor/census.h"
+#include "supervisor/kinship.h"
 #include "supervisor/pool.h"
 #include "supervisor/supervisor.h"
 
@@ -16,6 +17,7 @@ struct StatusReport {
   const Census& census;
   PoolCounts pool;
   kj::Maybe<ZygoteProcess&> zygote;
+  const Kinship& kinship;
 };
 
 kj::String writeStatus(const StatusReport& report);

@@ -19,7 +19,7 @@ class Bootstrap final: public rpc::Supervisor::Server {
   }
 
   kj::Promise<void> status(StatusContext context) override {
-    context.getResults().setJson(writeStatus({core_->options, core_->cgroups, core_->census, core_->pool.counts(), core_->pool.zygote()}));
+    context.getResults().setJson(writeStatus({core_->options, core_->cgroups, core_->census, core_->pool.counts(), core_->pool.zygote(), core_->kinship}));
     return kj::READY_NOW;
   }
 

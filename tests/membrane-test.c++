@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <kj/debug.h>
+#include <rapidjson/document.h>
 
 #include "ipc/large-value.h"
 #include "ipc/payload.h"
@@ -10,6 +11,7 @@
 #include "supervisor/loaded-worker.h"
 #include "supervisor/membrane-limits.h"
 #include "supervisor/outward.h"
+#include "supervisor/status.h"
 #include "tests/scripted-worker.h"
 
 namespace glovebox::test {
@@ -508,6 +510,39 @@ TEST_F(MembraneTest, WhatPassesACapabilityIsCounted) {
   EXPECT_GT(row.traffic().bytesIn, 24u);
   EXPECT_EQ(only().membrane().ledger.outwardCalls.now(), 0u);
   EXPECT_EQ(only().membrane().ledger.outwardBytes.now(), 0u);
+}
+
+TEST_F(MembraneTest, TheStatusTellsWhatAWorkerHoldsInSoundJson) {
+  std::vector<std::pair<std::string, TargetRef>> env;
+  for (int i = 0; i < 40; i++) env.push_back({"T" + std::to_string(i) + "\"\n\xff", object(answering("tool:"))});
+  auto worker = world.load(nullptr, env);
+  wait(call(worker.inside->env.at("T0\"\n\xef\xbf\xbd"), "use"));
+  auto& core = world.core();
+  auto json = writeStatus({core.options, core.cgroups, core.census, core.pool.counts(), core.pool.zygote(), core.kinship});
+  rapidjson::Document document;
+  document.Parse<rapidjson::kParseValidateEncodingFlag>(json.cStr());
+  ASSERT_FALSE(document.HasParseError());
+  auto& row = document["workers"][0];
+  EXPECT_EQ(row["liveCapabilities"].GetUint(), 42u);   // the worker and its entrypoint too
+  ASSERT_EQ(row["capabilities"].Size(), membrane::STATUS_CAPABILITIES_MAX);
+  EXPECT_EQ(std::string(row["capabilities"][0]["label"].GetString()), "T0\"\n\xef\xbf\xbd");
+  EXPECT_EQ(row["capabilities"][0]["calls"].GetUint(), 1u);
+  EXPECT_EQ(row["callsOut"]["calls"].GetUint(), 1u);
+}
+
+TEST_F(MembraneTest, APathThatIsTooDeepIsAnErrorOfTheCall) {
+  auto worker = world.load(answering("worker:"), {{"TOOL", object(answering("tool:"))}});
+  for (bool outward: {false, true}) {
+    auto deep = [&](unsigned depth) {
+      rpc::Target::Client target = outward ? worker.inside->env.at("TOOL") : worker.entrypoint;
+      auto request = target.callRequest();
+      auto path = request.initPath(depth);
+      for (unsigned i = 0; i < depth; i++) path.set(i, "x");
+      return wait(request.send());
+    };
+    EXPECT_TRUE(contains(deep(64), "x.x.x"));
+    EXPECT_EQ(deep(65), "thrown RPC pipelined property path is too deep (max 64).");
+  }
 }
 
 TEST_F(MembraneTest, CallsUnderWayAreBounded) {
