@@ -109,6 +109,8 @@ export class Session implements WireEvents {
     const received = this.takeReceived();
     if (call === undefined) return disposeAll(received);
     this.#forgetCall(number, call);
+    // Whoever disposed of the worker knows that its calls fail: where nobody looks, that is no news.
+    if (call.scope?.revoked) call.handled();
     // A call on the result of another that failed, or was no object, fails as that one did, whoever on the way says what.
     if (kind !== ANSWER_VALUE && call.parent !== undefined) {
       const why = call.parent.whyNothing();
