@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { performance } from "node:perf_hooks";
 import vm from "node:vm";
+import { summary } from "./measure.mjs";
 
 const [samples, processSamples] = process.argv.slice(2).map(Number);
 const moduleText = `
@@ -12,12 +13,6 @@ const moduleText = `
         }
       }
     `;
-
-const percentile = (sorted, percent) => sorted[Math.min(Math.floor((percent / 100) * sorted.length), sorted.length - 1)];
-function summary(values) {
-  values.sort((a, b) => a - b);
-  return { n: values.length, min: values[0], p50: percentile(values, 50), p95: percentile(values, 95), p99: percentile(values, 99) };
-}
 
 // A new context in this process: no isolation worth the name.
 async function nodeVm(count) {

@@ -1,0 +1,38 @@
+// Times loops of several subjects in turn, so that what the machine does meanwhile hits all of them, and shows them side by side.
+
+// After a loop its subject may still have work: ended workers to reap, a pool to fill, isolates to free.
+const PAUSE_MS = 20;
+const WARM_UP_ROUNDS = 10;
+
+export const header = () => `${"".padEnd(44)} ${["min", "p50", "p95", "p99"].map((name) => name.padStart(8)).join(" ")}`;
+
+export function summary(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const percentile = (percent) => sorted[Math.min(Math.floor((percent / 100) * sorted.length), sorted.length - 1)];
+  return { n: sorted.length, min: sorted[0], p50: percentile(50), p95: percentile(95), p99: percentile(99) };
+}
+
+// Each subject has run(part, count), which does `count` operations. A sample is the mean of one such loop, in microseconds; all
+// have loops of the same length. Returns a Map from subject to summary.
+export async function compare(subjects, part, { rounds, loop }) {
+  const samples = new Map(subjects.map((subject) => [subject, []]));
+  for (let round = -Math.min(rounds, WARM_UP_ROUNDS); round < rounds; round++) {
+    for (const subject of subjects) {
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      const start = performance.now();
+      await subject.run(part, loop);
+      const each = ((performance.now() - start) * 1000) / loop;
+      if (round >= 0) samples.get(subject).push(each);
+    }
+  }
+  return new Map([...samples].map(([subject, values]) => [subject, summary(values)]));
+}
+
+// A line of the table. `unit` is us or ms, the figures are microseconds.
+export function row(title, { n, min, p50, p95, p99 }, { unit, loop, note = "" }) {
+  const show = (value) => {
+    const scaled = unit === "ms" ? value / 1000 : value;
+    return scaled.toFixed(scaled < 10 ? 2 : scaled < 100 ? 1 : 0).padStart(8);
+  };
+  return `${title.padEnd(44)} ${[min, p50, p95, p99].map(show).join(" ")}   ${unit} (n = ${n}${loop > 1 ? ` x ${loop}` : ""})${note}`;
+}
