@@ -1,74 +1,117 @@
-// What a Node.js program sees: loads, calls, tool calls and bulk data through the package. `tools/bench node` runs it.
-//
-//   node tools/benchmark/node-client.mjs [--samples N] [--socket PATH]
+// What a Node.js program sees of Glovebox, beside what it would use instead. `tools/bench node` runs it, with
+// --import glovebox/register.
 
+import path from "node:path";
 import { parseArgs } from "node:util";
-import { connect, RpcTarget } from "glovebox";
+import { connect } from "glovebox";
+import { compare, header, row } from "./measure.mjs";
+import { BUFFER } from "./workload-data.mjs";
+import { AGENT, Workload } from "./workload.mjs";
 
-const { values } = parseArgs({ options: { samples: { type: "string", default: "1000" }, socket: { type: "string" } } });
-const SAMPLES = Number(values.samples);
+const HELP = `tools/bench node [options]: loads, calls, tool calls and bulk data as a Node.js program sees them
 
-const AGENT = `
-import { WorkerEntrypoint } from "cloudflare:workers";
-export default class extends WorkerEntrypoint {
-  nothing() {}
-  length(value) { return value.length ?? value.byteLength; }
-  async useTool(tool, count) {
-    let sum = 0;
-    for (let i = 0; i < count; i++) sum += (await tool.call({ value: i })).doubled;
-    return sum;
-  }
-  async useToolAtOnce(tool, count) {
-    const results = await Promise.all(Array.from({ length: count }, (_, i) => tool.call({ value: i })));
-    return results.length;
-  }
-}`;
+  --samples N     loops that are timed for each figure (100; a fifth of them for the long ones)
+  --only A,B      figures to take: loadAndFirstCall, warmCall, toolCall, thousandToolCalls, textArgument, bufferArgument, codemode
+  --socket PATH   the supervisor behind this socket instead of one of the program's own
+  --no-peers      Glovebox alone
+  --json          JSON for machines on standard output
 
-class Tool extends RpcTarget {
-  call({ value }) { return { doubled: value * 2 }; }
-}
+A sample is the mean of a loop, of the same length for all: workerd has no fine clock inside, so each loop is timed from
+outside. The loops take turns. A loop in workerd contains one HTTP request on loopback (0.2-0.5 ms), which is not subtracted.`;
 
-const glovebox = await connect({ socket: values.socket, console: "ignore" });
+const FIGURES = [
+  { part: "loadAndFirstCall", title: "load + first call", unit: "us", loop: 10 },
+  { part: "warmCall", title: "warm call", unit: "us", loop: 200 },
+  { part: "toolCall", title: "tool call, from the agent and back", unit: "us", loop: 200 },
+  { part: "thousandToolCalls", title: "1,000 tool calls in one run", unit: "ms", loop: 1, long: true },
+  { part: "textArgument", title: "1 MiB string argument", unit: "ms", loop: 50, long: true },
+  { part: "bufferArgument", title: "16 MiB ArrayBuffer argument", unit: "ms", loop: 5, long: true, bytes: BUFFER.byteLength },
+  { part: "codemode", title: "codemode execute(), 3 tool calls", unit: "ms", loop: 5 },
+];
 
-function load() {
-  return glovebox.loader.load({ compatibilityDate: "2026-03-01", mainModule: "agent.js", modules: { "agent.js": AGENT } });
-}
-
-async function measure(name, count, body, unit = "us", scale = 1e3) {
-  const samples = [];
-  for (let i = 0; i < count; i++) {
-    const start = performance.now();
-    await body();
-    samples.push((performance.now() - start) * scale);
-  }
-  samples.sort((a, b) => a - b);
-  const at = (p) => samples[Math.min(samples.length - 1, Math.floor(samples.length * p))];
-  const show = (v) => (v >= 100 ? v.toFixed(0) : v.toFixed(1)).padStart(8);
-  console.log(`${name.padEnd(46)}${show(samples[0])} ${show(at(0.5))} ${show(at(0.95))} ${show(at(0.99))}   ${unit} (n = ${count})`);
-  return at(0.5);
-}
-
-console.log(`${"".padEnd(46)}     min      p50      p95      p99`);
-for (let i = 0; i < 50; i++) { const w = load(); await w.getEntrypoint().nothing(); w[Symbol.dispose](); }
-
-await measure("load + first call", SAMPLES, async () => {
-  const worker = load();
-  await worker.getEntrypoint().nothing();
-  worker[Symbol.dispose]();
+const { values: options } = parseArgs({
+  options: {
+    samples: { type: "string", default: "100" },
+    only: { type: "string" },
+    socket: { type: "string" },
+    peers: { type: "string" },   // the folder where they are installed; tools/bench names it
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
+  },
 });
-const worker = load();
-const agent = worker.getEntrypoint();
-for (let i = 0; i < 200; i++) await agent.nothing();
-await measure("warm call", SAMPLES, () => agent.nothing());
-const tool = new Tool();
-await agent.useTool(tool, 500);
-await measure("tool call, from the agent and back", Math.ceil(SAMPLES / 5), () => agent.useTool(tool, 20), "us", 1e3 / 20);
-await measure("1,000 tool calls in one run", 10, () => agent.useTool(tool, 1000), "ms", 1);
-await measure("1,000 tool calls at once", 10, () => agent.useToolAtOnce(tool, 1000), "ms", 1);
-const text = "x".repeat(1 << 20);
-await measure("1 MiB string argument", 100, () => agent.length(text), "ms", 1);
-const buffer = new ArrayBuffer(16 << 20);
-const ms = await measure("16 MiB ArrayBuffer argument", 20, () => agent.length(buffer), "ms", 1);
-console.log(`${"".padEnd(46)}${(16.777 / ms * 1e3).toFixed(0).padStart(17)}   MB/s`);
-worker[Symbol.dispose]();
-await glovebox.close();
+if (options.help) {
+  console.log(HELP);
+  process.exit();
+}
+const samples = Number(options.samples);
+if (!(Number.isInteger(samples) && samples > 0)) throw new TypeError(`--samples expects a whole number from 1, got ${options.samples}`);
+const only = options.only?.split(",");
+const unknown = only?.find((name) => !FIGURES.some(({ part }) => part === name));
+if (unknown !== undefined) throw new TypeError(`--only knows ${FIGURES.map(({ part }) => part).join(", ")}; got ${unknown}`);
+
+const say = (text) => { if (!options.json) console.log(text); };
+
+const subjects = [];
+const start = async (name, how) => {
+  try {
+    subjects.push(await how());
+  } catch (error) {
+    console.error(`${name} is left out: ${error.message}`);
+  }
+};
+subjects.push(await glovebox("ours", "Glovebox", { socket: options.socket }));
+if (await canBeInProcess()) await start("connect({ inProcess: true })", () => glovebox("inProcess", "in this process", { inProcess: true }));
+if (options.peers !== undefined) {
+  const folder = path.resolve(options.peers);
+  await start("workerd", async () => (await import("./node-peers/workerd.mjs")).startWorkerd(folder));
+  await start("isolated-vm", async () => (await import("./node-peers/isolated-vm.mjs")).startIsolatedVm(folder));
+}
+
+const report = { node: process.version, figures: {} };
+say(header());
+for (const { part, title, unit, loop, long, bytes } of FIGURES) {
+  if (only !== undefined && !only.includes(part)) continue;
+  const summaries = await compare(subjects.filter((subject) => subject.can(part)), part, { rounds: long ? Math.ceil(samples / 5) : samples, loop });
+  const ours = summaries.get(subjects[0]);
+  const figure = report.figures[part] = { unit: "us", loop };
+  for (const [subject, summary] of summaries) {
+    const entry = figure[subject.key] = { ...summary };
+    let note = "";
+    if (bytes !== undefined) {
+      entry.megabytesPerSecond = bytes / summary.p50;
+      note += `, ${entry.megabytesPerSecond.toFixed(0)} MB/s`;
+    }
+    if (subject !== subjects[0]) {
+      entry.ratioOfP50 = summary.p50 / ours.p50;
+      note += `: ${entry.ratioOfP50.toFixed(2)} x ours`;
+    }
+    say(row(subject === subjects[0] ? title : `  ${subject.title}`, summary, { unit, loop, note }));
+  }
+}
+if (options.json) console.log(JSON.stringify(report, null, 2));
+for (const subject of subjects) await subject.close();
+
+// Glovebox, connected in the given way.
+async function glovebox(key, title, how) {
+  const connection = await connect({ ...how, console: "ignore" });
+  const worker = connection.loader.load(AGENT);
+  const workload = new Workload(connection.loader, worker.getEntrypoint());
+  return {
+    key,
+    title,
+    can: () => true,
+    run: (part, count) => workload[part](count),
+    close: () => connection.close(),
+  };
+}
+
+// A release that knows the option refuses a value that is no boolean; another one does not look at it.
+async function canBeInProcess() {
+  try {
+    await (await connect({ inProcess: "?" })).close();
+    return false;
+  } catch (error) {
+    if (error instanceof TypeError) return true;
+    throw error;
+  }
+}
