@@ -60,6 +60,7 @@ class LayerSet {
   constexpr void add(Layer layer) { bits_ |= 1u << static_cast<uint32_t>(layer); }
   constexpr void remove(Layer layer) { bits_ &= ~(1u << static_cast<uint32_t>(layer)); }
   constexpr uint32_t bits() const { return bits_; }
+  constexpr bool operator==(const LayerSet&) const = default;
 
  private:
   uint32_t bits_ = 0;

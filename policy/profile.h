@@ -1,6 +1,7 @@
 #pragma once
 // The flavours of worker. Each has its own zygote and its own filter; all else is the same.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -22,8 +23,10 @@ constexpr std::string_view profileName(Profile profile) {
   return "unknown";
 }
 
+constexpr std::array PROFILES{Profile::DEFAULT, Profile::NO_WASM, Profile::JITLESS};
+
 constexpr std::optional<Profile> tryParseProfile(std::string_view name) {
-  for (auto profile : {Profile::DEFAULT, Profile::NO_WASM, Profile::JITLESS}) {
+  for (auto profile : PROFILES) {
     if (profileName(profile) == name) return profile;
   }
   return std::nullopt;

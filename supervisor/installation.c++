@@ -22,7 +22,8 @@ std::string folderOfExecutable() {
   return text.substr(0, text.rfind('/'));
 }
 
-std::string findManifest() {
+std::string findManifest(kj::Maybe<kj::StringPtr> given) {
+  KJ_IF_MAYBE(folder, given) return std::string(folder->cStr()) + "/glovebox-installation";
   if (const char* folder = getenv("GLOVEBOX_INSTALLATION")) return std::string(folder) + "/glovebox-installation";
   // Executables of the build tree stand one or two folders below it.
   auto folder = folderOfExecutable();
@@ -38,8 +39,8 @@ std::string findManifest() {
 
 }  // namespace
 
-Installation findInstallation() {
-  auto manifest = findManifest();
+Installation findInstallation(kj::Maybe<kj::StringPtr> folder) {
+  auto manifest = findManifest(folder);
   std::ifstream file(manifest);
   KJ_REQUIRE(file.is_open(),
              "Glovebox's parts were not found. Build them (tools/dev build), or set GLOVEBOX_INSTALLATION to the build folder",

@@ -54,7 +54,15 @@ class SupervisorImpl final: public Supervisor {
 kj::Promise<kj::Own<Supervisor>> Supervisor::start(UvEventPort& port, Installation installation, SupervisorOptions options) {
   auto core = kj::refcounted<Core>(port, kj::mv(installation), options);
   auto started = core->pool.start();
-  return started.then([core = kj::mv(core)]() mutable -> kj::Own<Supervisor> { return kj::heap<SupervisorImpl>(kj::mv(core)); });
+  return started.then(
+      [core = kj::addRef(*core)]() mutable -> kj::Promise<kj::Own<Supervisor>> {
+        return kj::Own<Supervisor>(kj::heap<SupervisorImpl>(kj::mv(core)));
+      },
+      [core = kj::addRef(*core)](kj::Exception&& why) mutable -> kj::Promise<kj::Own<Supervisor>> {
+        // An embedder may go on for long: no zombie stays with it.
+        auto ended = SupervisorImpl(kj::addRef(*core)).shutdown();
+        return ended.then([why = kj::mv(why), core = kj::mv(core)]() mutable -> kj::Own<Supervisor> { kj::throwFatalException(kj::mv(why)); });
+      });
 }
 
 }  // namespace glovebox

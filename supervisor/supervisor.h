@@ -2,7 +2,7 @@
 // The supervisor as a library: starts zygotes, keeps a pool of warm workers, hands them out to loaders, watches their
 // limits and words their endings. It parses no JavaScript and no HTTP.
 //
-// It lives on one libuv loop (a daemon's own, or later Node's) through a UvEventPort, uses no signals, no threads and no
+// It lives on one libuv loop (a daemon's own, or Node's) through a UvEventPort, uses no signals, no threads and no
 // globals, and answers everything through capabilities: an embedding program and a client on a socket hold the same ones.
 
 #include <kj/async.h>
@@ -31,9 +31,9 @@ struct Installation {
   kj::String glovebox;  // tools/glovebox, the command itself
 };
 
-// Reads what the build wrote beside the running executable; GLOVEBOX_INSTALLATION overrides the folder.
+// Reads what the build wrote into `folder`. Without one: beside the running executable, or where GLOVEBOX_INSTALLATION says.
 // Throws with what is missing and how to build it.
-Installation findInstallation();
+Installation findInstallation(kj::Maybe<kj::StringPtr> folder = nullptr);
 
 struct SupervisorOptions {
   policy::Profile profile = policy::Profile::DEFAULT;
@@ -50,12 +50,14 @@ struct SupervisorOptions {
   uint32_t zygoteAgeSecondsMax = 600;
   uint32_t allMemoryMbMax = 0;           // all workers together, where cgroups can be had; 0: three quarters of the machine's
   uint32_t allCpuPercentMax = 0;         // likewise, of one core; 0: not limited
+
+  bool operator==(const SupervisorOptions&) const = default;
 };
 
 class Supervisor {
  public:
   // Resolves once a zygote stands and the seal of a first worker was read back. Rejects, by the layer's name and with the
-  // fix, when a required layer is missing. `port` outlives the result.
+  // fix, when a required layer is missing; nothing is left of the attempt then. `port` outlives the result.
   static kj::Promise<kj::Own<Supervisor>> start(UvEventPort& port, Installation installation, SupervisorOptions options);
 
   virtual ~Supervisor() noexcept(false) = default;
