@@ -25,7 +25,7 @@ ROOMS = {
     "policy": set(),
     "supervisor": {"ipc", "policy"},
     "worker": {"ipc", "policy"},
-    "client": {"ipc", "supervisor"},
+    "client": {"ipc", "policy", "supervisor"},
     "tools": {"ipc", "policy", "supervisor", "worker"},
     "tests": {"ipc", "policy", "supervisor", "worker", "tools"},
 }

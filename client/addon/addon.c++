@@ -9,6 +9,7 @@
 #include "client/addon/js-events.h"
 #include "client/addon/line.h"
 #include "client/addon/napi.h"
+#include "client/addon/supervisor-options.h"
 #include "ipc/listener.h"
 #include "ipc/wire-limits.h"
 
@@ -224,22 +225,23 @@ napi_value connect(const Arguments& args) {
   KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() { connection = connectToSupervisor(port, path); })) {
     throw JsError{JsError::Type::ERROR, kj::str(exception->getDescription()), "GLOVEBOX_UNAVAILABLE"};
   }
-  auto supervisor = connection->bootstrap<rpc::Supervisor>();
-  auto line = kj::refcounted<Line>(port, kj::mv(events), kj::mv(supervisor), kj::mv(connection));
+  auto line = kj::refcounted<Line>(port, kj::mv(events), kj::mv(connection));
   environment.keep(kj::addRef(*line));
   return makeLineObject(environment, kj::mv(line));
 }
 
-// Experiment: the supervisor on Node's own loop.
 napi_value embed(const Arguments& args) {
   auto env = args.env;
   auto& environment = Environment::of(env);
   auto folder = toString(env, args[0], "installationFolder");
+  auto options = toSupervisorOptions(env, args[1]);
   auto events = kj::heap<JsEvents>(environment, args[2]);
   auto& port = environment.port();
-  setenv("GLOVEBOX_INSTALLATION", folder.cStr(), 1);
-  auto supervisor = environment.supervisor([&]() { return Supervisor::start(port, findInstallation(), {}); });
-  auto line = kj::refcounted<Line>(port, kj::mv(events), kj::mv(supervisor), kj::Own<RpcConnection>());
+  kj::Own<EmbeddedSupervisor> supervisor;
+  KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() { supervisor = environment.embeddedSupervisor(folder, options); })) {
+    throw JsError{JsError::Type::ERROR, kj::str(exception->getDescription()), "GLOVEBOX_UNAVAILABLE"};
+  }
+  auto line = kj::refcounted<Line>(port, kj::mv(events), kj::mv(supervisor));
   environment.keep(kj::addRef(*line));
   return makeLineObject(environment, kj::mv(line));
 }
@@ -269,6 +271,8 @@ napi_value initialize(napi_env env, napi_value exports) {
   check(env, napi_set_named_property(env, exports, "connect", function));
   check(env, napi_create_function(env, "embed", NAPI_AUTO_LENGTH, entry<embed>, nullptr, &function));
   check(env, napi_set_named_property(env, exports, "embed", function));
+  check(env, napi_set_named_property(env, exports, "profiles", profileNames(env)));
+  check(env, napi_set_named_property(env, exports, "layers", layerNames(env)));
   check(env, napi_set_instance_data(env, environment.get(), [](napi_env, void* data, void*) {
     delete static_cast<Environment*>(data);
   }, nullptr));

@@ -5,6 +5,12 @@
 #include <algorithm>
 
 namespace glovebox::client {
+namespace {
+
+// Processes that were killed are gone in milliseconds.
+constexpr kj::Duration SHUTDOWN_PATIENCE = 5 * kj::SECONDS;
+
+}  // namespace
 
 Environment& Environment::of(napi_env env) {
   void* data = nullptr;
@@ -38,11 +44,14 @@ void Environment::noteEnded() {
   }
 }
 
-rpc::Supervisor::Client Environment::supervisor(kj::FunctionParam<kj::Promise<kj::Own<Supervisor>>()> start) {
-  if (supervisorStarted_ == nullptr) {
-    supervisorStarted_ = start().then([this](kj::Own<Supervisor> started) { supervisor_ = kj::mv(started); }).fork();
+kj::Own<EmbeddedSupervisor> Environment::embeddedSupervisor(kj::StringPtr folder, const SupervisorOptions& options) {
+  auto& port = this->port();
+  supervisors_.erase(std::remove_if(supervisors_.begin(), supervisors_.end(), [](auto& s) { return s->hasEnded(); }), supervisors_.end());
+  for (auto& supervisor: supervisors_) {
+    if (supervisor->isFor(folder, options)) return kj::addRef(*supervisor);
   }
-  return KJ_ASSERT_NONNULL(supervisorStarted_).addBranch().then([this]() { return supervisor_->client(); });
+  auto& started = supervisors_.emplace_back(kj::refcounted<EmbeddedSupervisor>(port, folder, options));
+  return kj::addRef(*started);
 }
 
 void Environment::end() {
@@ -50,8 +59,25 @@ void Environment::end() {
   for (auto& line: lines_) line->abandon();
   lines_.clear();
   tasks_ = nullptr;
-  supervisorStarted_ = nullptr;
-  supervisor_ = nullptr;
+  if (supervisors_.empty()) return finish();
+
+  // A thread's workers must not outlive it, nor stay as zombies of a program that goes on.
+  auto& port = *KJ_ASSERT_NONNULL(port_);
+  port.hold();
+  auto ends = kj::heapArrayBuilder<kj::Promise<void>>(supervisors_.size());
+  for (auto& supervisor: supervisors_) ends.add(supervisor->shutdown());
+  shutdown_ = kj::joinPromises(ends.finish())
+                  .exclusiveJoin(port.getTimer().afterDelay(SHUTDOWN_PATIENCE))
+                  .catch_([](kj::Exception&& exception) { KJ_LOG(ERROR, "a supervisor did not end well", exception); })
+                  .then([this]() {
+                    uv_idle_start(&lastToClose_, [](uv_idle_t* handle) { static_cast<Environment*>(handle->data)->finish(); });
+                  })
+                  .eagerlyEvaluate(nullptr);
+}
+
+void Environment::finish() {
+  shutdown_ = nullptr;
+  supervisors_.clear();
   port_ = nullptr;
   // All of a loop's closing handles are closed in one go.
   uv_close(reinterpret_cast<uv_handle_t*>(&lastToClose_), [](uv_handle_t* handle) {

@@ -1,7 +1,8 @@
 #pragma once
 // What belongs to one Node environment (the main thread, or one worker thread): KJ's loop on Node's loop, and the lines.
-// Made when the addon is loaded, owned by Node as its instance data; the loop is joined with the first line. All of KJ is
-// gone, and libuv has closed our handles, before Node goes on to end the environment.
+// Made when the addon is loaded, owned by Node as its instance data; the loop is joined with the first line. All workers of
+// supervisors in this process are dead and reaped, all of KJ is gone, and libuv has closed our handles, before Node goes on to
+// end the environment.
 
 #include <kj/async.h>
 #include <kj/memory.h>
@@ -9,10 +10,10 @@
 
 #include <vector>
 
+#include "client/addon/embedded-supervisor.h"
 #include "client/addon/line.h"
 #include "client/addon/napi.h"
 #include "ipc/uv-event-port.h"
-#include "supervisor/supervisor.h"
 
 namespace glovebox::client {
 
@@ -33,8 +34,8 @@ class Environment final: private kj::TaskSet::ErrorHandler {
   // `line` has ended and may be let go of, a little later.
   void noteEnded();
 
-  // Experiment: started with the first use.
-  rpc::Supervisor::Client supervisor(kj::FunctionParam<kj::Promise<kj::Own<Supervisor>>()> start);
+  // One with these options, which there is already or is started. Throws if the parts of Glovebox are not in `folder`.
+  kj::Own<EmbeddedSupervisor> embeddedSupervisor(kj::StringPtr folder, const SupervisorOptions& options);
 
   // The class of the objects that connect() returns.
   napi_ref lineClass = nullptr;
@@ -43,14 +44,16 @@ class Environment final: private kj::TaskSet::ErrorHandler {
   const napi_env env_;
   bool ending_ = false;
   napi_async_cleanup_hook_handle cleanup_ = nullptr;
-  uv_idle_t lastToClose_;   // never runs; its close callback tells that libuv has closed our handles
+  // Its close callback tells that libuv has closed our handles; before, it runs once, outside of KJ's loop.
+  uv_idle_t lastToClose_;
   kj::Maybe<kj::Own<UvEventPort>> port_;
   kj::Maybe<kj::Own<kj::TaskSet>> tasks_;
-  kj::Maybe<kj::ForkedPromise<void>> supervisorStarted_;
-  kj::Own<Supervisor> supervisor_;
+  std::vector<kj::Own<EmbeddedSupervisor>> supervisors_;
   std::vector<kj::Own<Line>> lines_;
+  kj::Promise<void> shutdown_ = nullptr;
 
   void end();
+  void finish();
   void taskFailed(kj::Exception&& exception) override;
 };
 

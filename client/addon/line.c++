@@ -205,19 +205,25 @@ class Line::ConsoleServer final: public rpc::Console::Server {
 
 // -- Calls of ours ------------------------------------------------------------------------------------------------------
 
-Line::Line(UvEventPort& port, kj::Own<LineEvents> events, rpc::Supervisor::Client supervisor, kj::Own<RpcConnection> connection)
+Line::Line(UvEventPort& port, kj::Own<LineEvents> events, kj::Own<RpcConnection> connection)
     : port_(port),
       events_(kj::mv(events)),
-      looksForAnswers_(connection.get() != nullptr && uv_available_parallelism() >= LOOK_PROCESSORS_MIN),
-      supervisor_(kj::mv(supervisor)),
+      looksForAnswers_(uv_available_parallelism() >= LOOK_PROCESSORS_MIN),
+      supervisor_(connection->bootstrap<rpc::Supervisor>()),
       connection_(kj::mv(connection)),
       tasks_(kj::heap<kj::TaskSet>(static_cast<ErrorHandler&>(*this))) {
-  if (connection_.get() != nullptr) {
-    disconnected_ = connection_->onDisconnect()
-                        .then([this]() { end(LINE_LOST); }, [this](kj::Exception&&) { end(LINE_LOST); })
-                        .eagerlyEvaluate(nullptr);
-  }
+  disconnected_ = connection_->onDisconnect()
+                      .then([this]() { end(LINE_LOST); }, [this](kj::Exception&&) { end(LINE_LOST); })
+                      .eagerlyEvaluate(nullptr);
 }
+
+Line::Line(UvEventPort& port, kj::Own<LineEvents> events, kj::Own<EmbeddedSupervisor> embedded)
+    : port_(port),
+      events_(kj::mv(events)),
+      looksForAnswers_(false),   // the supervisor itself says what it expects
+      supervisor_(embedded->join()),
+      embedded_(kj::mv(embedded)),
+      tasks_(kj::heap<kj::TaskSet>(static_cast<ErrorHandler&>(*this))) {}
 
 Line::~Line() noexcept(false) {}
 
@@ -381,7 +387,7 @@ void Line::fail(Number id, const kj::Exception& exception) {
 
 // One call under way is one that somebody waits for, and it may be near. With several there is enough else to do.
 void Line::expect() {
-  if (!looksForAnswers_) return;   // the supervisor itself says what it expects
+  if (!looksForAnswers_) return;
   port_.expect(calls_.size() == 1 ? UvEventPort::Expected::ANSWER : UvEventPort::Expected::NOTHING);
 }
 
@@ -511,6 +517,9 @@ void Line::end(kj::StringPtr message) {
   if (state_ != State::OPEN) return;
   state_ = State::ENDING;
   endMessage_ = kj::str(message);
+  // The host stays until it has heard of the end.
+  port_.hold();
+  holdsForEnd_ = true;
   // Not at once: this may be inside one of the tasks that are dropped here.
   ending_ = kj::evalLater([this]() {
               tasks_ = nullptr;
@@ -519,8 +528,15 @@ void Line::end(kj::StringPtr message) {
               // What the connection held on to is gone only when its last tasks have run.
               return kj::evalLast([]() {});
             })
+                .then([this]() -> kj::Promise<void> {
+                  if (embedded_.get() == nullptr) return kj::READY_NOW;
+                  auto embedded = kj::mv(embedded_);
+                  auto left = embedded->leave();
+                  return left.attach(kj::mv(embedded));
+                })
                 .then([this]() {
                   sendReleased();
+                  letGoForEnd();
                   state_ = State::ENDED;
                   events_->closed(endMessage_);
                 })
@@ -541,8 +557,15 @@ void Line::abandon() {
   ending_ = nullptr;
   if (!calls_.empty()) port_.letGo();
   calls_.clear();
+  letGoForEnd();
   dropEverything();
+  embedded_ = nullptr;
   events_ = nullptr;
+}
+
+void Line::letGoForEnd() {
+  if (holdsForEnd_) port_.letGo();
+  holdsForEnd_ = false;
 }
 
 void Line::dropEverything() {

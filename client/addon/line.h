@@ -13,6 +13,7 @@
 #include <map>
 #include <set>
 
+#include "client/addon/embedded-supervisor.h"
 #include "client/addon/value-bytes.h"
 #include "ipc/connection.h"
 #include "ipc/control.capnp.h"
@@ -65,8 +66,9 @@ class LineEvents {
 
 class Line final: public kj::Refcounted, private kj::TaskSet::ErrorHandler {
  public:
-  // `connection` is what the supervisor is reached by; null if it is in this process. `port` outlives the line's end.
-  Line(UvEventPort& port, kj::Own<LineEvents> events, rpc::Supervisor::Client supervisor, kj::Own<RpcConnection> connection);
+  // To one that is reached by a connection, or to one in this process. `port` outlives the line's end.
+  Line(UvEventPort& port, kj::Own<LineEvents> events, kj::Own<RpcConnection> connection);
+  Line(UvEventPort& port, kj::Own<LineEvents> events, kj::Own<EmbeddedSupervisor> embedded);
   ~Line() noexcept(false);
   KJ_DISALLOW_COPY(Line);
 
@@ -119,11 +121,13 @@ class Line final: public kj::Refcounted, private kj::TaskSet::ErrorHandler {
   std::deque<Number> released_;
   bool releasesAreComing_ = false;
   kj::Maybe<rpc::Supervisor::Client> supervisor_;
-  kj::Own<RpcConnection> connection_;
+  kj::Own<RpcConnection> connection_;              // null if the supervisor is in this process
+  kj::Own<EmbeddedSupervisor> embedded_;           // null if it is not
   kj::Promise<void> disconnected_ = nullptr;
   kj::Promise<void> releasing_ = nullptr;
   kj::Promise<void> ending_ = nullptr;
   kj::String endMessage_;
+  bool holdsForEnd_ = false;
   kj::Own<kj::TaskSet> tasks_;                     // what waits for answers
 
   capnp::Capability::Client& import(Number id);
@@ -145,6 +149,7 @@ class Line final: public kj::Refcounted, private kj::TaskSet::ErrorHandler {
   void end(kj::StringPtr message);
   void answerAllAsFailed();
   void dropEverything();
+  void letGoForEnd();
   void taskFailed(kj::Exception&& exception) override;
 };
 

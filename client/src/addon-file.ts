@@ -3,6 +3,7 @@
 import { createRequire } from "node:module";
 import * as path from "node:path";
 import type { Addon } from "./addon.d.ts";
+import { unavailable } from "./errors.ts";
 
 // The folder of the bundle (CommonJS, whoever imports it).
 declare const __dirname: string;
@@ -11,12 +12,12 @@ let loaded: Addon | undefined;
 
 export function loadAddon(): Addon {
   if (loaded !== undefined) return loaded;
-  if (process.platform !== "linux") throw new Error(`glovebox runs on Linux, not on ${process.platform}: its sandbox is made of Linux namespaces and seccomp.`);
+  if (process.platform !== "linux") throw unavailable(`glovebox runs on Linux, not on ${process.platform}: its sandbox is made of Linux namespaces and seccomp.`);
   const file = path.join(__dirname, "glovebox.node");
   try {
     loaded = createRequire(file)(file) as Addon;
   } catch (error) {
-    throw new Error(`glovebox's native part could not be loaded from ${file}. Was it built for this machine (tools/dev build)?`, { cause: error });
+    throw unavailable(`glovebox's native part could not be loaded from ${file}. Was it built for this machine (tools/dev build)?`, { cause: error });
   }
   return loaded;
 }
@@ -24,4 +25,9 @@ export function loadAddon(): Addon {
 // The `glovebox` command.
 export function commandFile(): string {
   return process.env.GLOVEBOX_COMMAND ?? path.join(__dirname, "..", "tools", "glovebox");
+}
+
+// What the build wrote, for a supervisor in this process.
+export function installationFolder(): string {
+  return process.env.GLOVEBOX_INSTALLATION ?? path.join(__dirname, "..");
 }

@@ -42,7 +42,7 @@ interface Line {
   status(): number;
   // Ends the line; what is under way is answered as FAILED.
   close(): void;
-  // Whether calls under way keep Node's loop alive; they do by default. An idle line never does.
+  // Calls under way. They keep Node's loop alive; an idle line does not.
   readonly pending: number;
 }
 
@@ -58,7 +58,24 @@ interface NativeCode {
   memoryMb: number;
 }
 
+// As `glovebox serve` has them; undefined: its defaults. Numbers are from 1 to 2^32 - 1.
+export interface NativeSupervisorOptions {
+  profile: string | undefined;            // one of `profiles`
+  poolSize: number | undefined;
+  allowMissing: string[] | undefined;     // of `layers`
+  cpuMsMax: number | undefined;
+  wallMsMax: number | undefined;
+  memoryMbMax: number | undefined;
+  workersMax: number | undefined;
+}
+
 export interface Addon {
   // Throws an Error with `code` "GLOVEBOX_UNAVAILABLE" if nobody listens there.
   connect(socketPath: string, events: NativeEvents): Line;
+  // To a supervisor on this thread's loop, which starts with the first line and ends, with all its workers, before `closed`
+  // of the last; lines with the same folder and options share it. Calls on it wait while it starts and fail with its words
+  // if it cannot; throws like connect() if the folder is not one that the build wrote.
+  embed(installationFolder: string, options: NativeSupervisorOptions, events: NativeEvents): Line;
+  readonly profiles: readonly string[];
+  readonly layers: readonly string[];
 }

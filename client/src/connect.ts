@@ -3,34 +3,74 @@
 import { WorkerLoader } from "../../ipc/js/loader.ts";
 import { provideDataCloneError } from "../../ipc/js/primordials.ts";
 import { provideLocalStubs } from "../../ipc/js/stub.ts";
-import { loadAddon } from "./addon-file.ts";
+import { installationFolder, loadAddon } from "./addon-file.ts";
+import type { Addon, Line, NativeEvents } from "./addon.d.ts";
 import { startDaemon } from "./daemon.ts";
 import type { Daemon } from "./daemon.ts";
-import { GloveboxError } from "./errors.ts";
+import { GloveboxError, unavailable } from "./errors.ts";
 import { ClientLine } from "./line.ts";
 import type { LogMessage } from "./line.ts";
+import { checkSupervisorOptions, serveArguments, wrong } from "./supervisor-options.ts";
+import type { SupervisorOptions } from "./supervisor-options.ts";
 
 export interface ConnectOptions {
-  // The socket of a running `glovebox serve`. Absent: a supervisor is started for this program and ends with it.
+  // The socket of a running `glovebox serve`. Absent: a supervisor of this program's own.
   socket?: string;
+  // Where a supervisor of one's own runs. Absent or false: in a child process. True: in this process.
+  inProcess?: boolean;
+  // How a supervisor of one's own is to be. Absent: as `glovebox serve` is by default.
+  supervisor?: SupervisorOptions;
   // What workers log. Absent: standard error, a line each.
   // "ignore": nothing.
   console?: "ignore" | ((message: LogMessage) => void);
-  // Further arguments of `glovebox serve` for a supervisor of one's own, such as ["--profile", "jitless"].
-  serveArguments?: string[];
 }
 
 provideDataCloneError((message) => new DOMException(message, "DataCloneError"));
 
+// Where the supervisor is, by options:
+//
+// - nothing: a child process for this connection alone, which ends with it, and with this program however that ends.
+//   Limits hold and what workers send is parsed outside of this program, also while its own loop is busy.
+// - `socket`: a daemon that others use as well.
+// - `inProcess`: on this thread's own loop. A call of a tool by a worker takes half the time, for there is no process in
+//   between. For it, what workers send is parsed here, and no limit is enforced while JavaScript keeps the loop busy: the
+//   time counts, and a worker is stopped when the loop is free again. Connections of one thread whose `supervisor` options
+//   are equal share one; others have one each. When the last of them is closed, or the thread ends, its workers are killed
+//   and reaped.
+//
+// None of them keeps an idle program from ending. Rejects with a TypeError for wrong options, and with a GloveboxError whose
+// code is "unavailable" if there is no supervisor or it cannot start: because a layer of the jail is missing, say.
 export async function connect(options: ConnectOptions = {}): Promise<Glovebox> {
   checkOptions(options);
   const addon = loadAddon();
-  const daemon = options.socket === undefined ? await startDaemon(options.serveArguments ?? []) : undefined;
-  const socket = options.socket ?? daemon!.socket;
+  const { socket, inProcess, supervisor } = options;
+  const wanted = checkSupervisorOptions(supervisor, addon);
+  if (socket !== undefined) return open(addon, options, (events) => addon.connect(socket, events));
+  if (inProcess !== true) {
+    const daemon = await startDaemon(serveArguments(wanted));
+    try {
+      return open(addon, options, (events) => addon.connect(daemon.socket, events), daemon);
+    } catch (error) {
+      daemon.stop();
+      throw error;
+    }
+  }
+  const glovebox = open(addon, options, (events) => addon.embed(installationFolder(), wanted, events));
   try {
-    return new Glovebox((handlers) => new ClientLine(addon, (addon, events) => addon.connect(socket, events), handlers), options, daemon);
+    // The first answer comes when it stands.
+    await glovebox.status();
   } catch (error) {
-    daemon?.stop();
+    await glovebox.close();
+    throw unavailable(`The supervisor did not start: ${(error as Error).message}`);
+  }
+  return glovebox;
+}
+
+function open(addon: Addon, options: ConnectOptions, openLine: (events: NativeEvents) => Line, daemon?: Daemon): Glovebox {
+  try {
+    return new Glovebox((handlers) => new ClientLine(openLine, handlers), options, daemon);
+  } catch (error) {
+    if ((error as { code?: unknown }).code === "GLOVEBOX_UNAVAILABLE") throw unavailable((error as Error).message);
     throw error;
   }
 }
@@ -44,7 +84,7 @@ export class Glovebox {
   readonly closed: Promise<Error | undefined>;
   #closing = false;
 
-  constructor(open: (options: ConstructorParameters<typeof ClientLine>[2]) => ClientLine, options: ConnectOptions, daemon: Daemon | undefined) {
+  constructor(open: (options: ConstructorParameters<typeof ClientLine>[1]) => ClientLine, options: ConnectOptions, daemon: Daemon | undefined) {
     this.#daemon = daemon;
     let ended!: (error: Error | undefined) => void;
     this.closed = new Promise((resolve) => { ended = resolve; });
@@ -76,17 +116,22 @@ export class Glovebox {
   counts(): { calls: number; exports: number } { return this.#line.session.counts(); }
 }
 
-function checkOptions(options: ConnectOptions): void {
-  const { socket, console, serveArguments } = options;
+const NAMES = ["socket", "inProcess", "supervisor", "console"];
+
+function checkOptions(options: unknown): void {
+  if (typeof options !== "object" || options === null) throw new TypeError("connect() expects an object of options, or nothing.");
+  for (const name of Object.keys(options)) {
+    if (!NAMES.includes(name)) throw new TypeError(`connect() knows no option \`${name}\`; there are: ${NAMES.join(", ")}.`);
+  }
+  const { socket, inProcess, supervisor, console } = options as Record<string, unknown>;
   if (socket !== undefined && (typeof socket !== "string" || socket === "")) {
-    throw new TypeError(`connect() expects \`socket\` to be the path of a Unix socket, got ${typeof socket}. Start one with: glovebox serve --socket PATH`);
+    throw wrong("socket", "the path of a Unix socket (glovebox serve --socket PATH makes one)", socket);
   }
-  if (console !== undefined && console !== "ignore" && typeof console !== "function") {
-    throw new TypeError('connect() expects `console` to be a function or "ignore".');
+  if (inProcess !== undefined && typeof inProcess !== "boolean") throw wrong("inProcess", "true or false", inProcess);
+  if (socket !== undefined && (inProcess === true || supervisor !== undefined)) {
+    throw new TypeError(`connect() got \`socket\` and \`${inProcess === true ? "inProcess" : "supervisor"}\`: the daemon behind a socket runs and is configured already. Leave one of them out.`);
   }
-  if (serveArguments !== undefined && (!Array.isArray(serveArguments) || socket !== undefined)) {
-    throw new TypeError("connect() expects `serveArguments` to be a list of strings, and only without `socket`.");
-  }
+  if (console !== undefined && console !== "ignore" && typeof console !== "function") throw wrong("console", 'a function or "ignore"', console);
 }
 
 // Control characters could do things to a terminal.

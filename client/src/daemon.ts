@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { commandFile } from "./addon-file.ts";
-import { GloveboxError } from "./errors.ts";
+import { unavailable } from "./errors.ts";
 
 export interface Daemon {
   readonly socket: string;
@@ -28,8 +28,8 @@ export async function startDaemon(args: string[]): Promise<Daemon> {
   };
   try {
     await new Promise<void>((resolve, reject) => {
-      child.once("error", (error) => reject(new GloveboxError("unavailable", `The glovebox command could not be started (${command}): ${error.message}`)));
-      child.once("exit", (code) => reject(new GloveboxError("unavailable", `The supervisor did not start (exit code ${code}).\n${stderr.trim()}`)));
+      child.once("error", (error) => reject(unavailable(`The glovebox command could not be started (${command}): ${error.message}. Was it built (tools/dev build)?`)));
+      child.once("close", (code) => reject(unavailable(`The supervisor did not start (exit code ${code}).\n${stderr.trim()}`)));
       // It says so once it listens.
       child.stdout.once("data", () => resolve());
     });
@@ -37,7 +37,7 @@ export async function startDaemon(args: string[]): Promise<Daemon> {
     stop();
     throw error;
   }
-  child.removeAllListeners("exit");
+  child.removeAllListeners("close");
   child.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   child.stdout.resume();
   // It must not keep this program alive: the line does, while calls are under way.

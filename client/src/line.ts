@@ -4,7 +4,7 @@ import { Session } from "../../ipc/js/session.ts";
 import type { Host } from "../../ipc/js/session.ts";
 import { ANSWER_THROWN, ANSWER_VALUE } from "../../ipc/js/wire.ts";
 import type { AnswerKind, CallLimits, ExternalKind, Wire, WorkerCode } from "../../ipc/js/wire.ts";
-import type { Addon, Line, NativeEvents, NativeExternal } from "./addon.d.ts";
+import type { Line, NativeEvents, NativeExternal } from "./addon.d.ts";
 import { decode, encode } from "./codec.ts";
 import type { CodecHooks } from "./codec.ts";
 import { GloveboxError } from "./errors.ts";
@@ -33,7 +33,7 @@ export class ClientLine implements Wire, NativeEvents {
   readonly #questions = new Map<number, (kind: AnswerKind, value: unknown) => void>();
   #closed = false;
 
-  constructor(addon: Addon, open: (addon: Addon, events: NativeEvents) => Line, options: LineOptions) {
+  constructor(open: (events: NativeEvents) => Line, options: LineOptions) {
     this.#options = options;
     const session = this.session = new Session(host);
     this.#hooks = {
@@ -43,7 +43,7 @@ export class ClientLine implements Wire, NativeEvents {
       withStacks: false,
     };
     session.wire = this;
-    this.#line = open(addon, this);
+    this.#line = open(this);
   }
 
   // An import that is the supervisor's loader.
