@@ -251,7 +251,6 @@ test("packages that import cloudflare:workers load with --import glovebox/regist
     import { RpcTarget, WorkerEntrypoint, env } from "cloudflare:workers";
     import { RpcTarget as Same } from "glovebox";
     import { createRequire } from "node:module";
-import path from "node:path";
     const required = createRequire(import.meta.url)("cloudflare:workers");
     const { DynamicWorkerExecutor } = await import("@cloudflare/codemode");
     console.log(RpcTarget === Same, required.RpcTarget === Same, typeof WorkerEntrypoint, typeof env, typeof DynamicWorkerExecutor);`,
@@ -300,12 +299,6 @@ test("a daemon that is killed fails what is under way, with a code", async () =>
   assert.equal(error.code, "disconnected");
   assert.equal((await other.closed).code, "disconnected");
   assert.throws(() => worker.getEntrypoint(), { code: "disconnected" });
-});
-
-test("nobody there to connect to is told with what to do", async () => {
-  const error = await failure(connect({ socket: "/nowhere/at/all" }));
-  assert.equal(error.code, "GLOVEBOX_UNAVAILABLE");
-  await assert.rejects(connect({ socket: 5 }), /expects `socket` to be the path/);
 });
 
 // -- Bad input -------------------------------------------------------------------------------------------------------------------
