@@ -187,13 +187,15 @@ test("a worker that is given a loader loads workers, which end with it", async (
       const child = env.LOADER.load({ compatibilityDate: "2026-03-01", mainModule: "c.js", modules: { "c.js": "import t from './t.txt'; export default { length: () => t.length }", "t.txt": { text } } });
       return child.getEntrypoint().length(0);
     }, give(_, env) {
-      return { entry: env.LOADER.load({ compatibilityDate: "2026-03-01", mainModule: "c.js", modules: { "c.js": "export default { hi: () => 'handed on' }" } }).getEntrypoint() };
+      return { entry: env.LOADER.load({ compatibilityDate: "2026-03-01", mainModule: "c.js", modules: { "c.js": "export default { hi: () => 'handed on', call2: (f) => f(1) }" } }).getEntrypoint() };
     } }`, { env: { LOADER: glovebox.loader } });
   assert.deepEqual([...await parent.getEntrypoint().run(21)], [42, "child"]);
   assert.equal(await parent.getEntrypoint().big(1_000_000), 1_000_000);
   const { entry } = await parent.getEntrypoint().give(0);
   assert.equal(await entry.hi(0), "handed on");
   parent[Symbol.dispose]();
+  assert.equal(await entry.hi(0), "handed on");   // somebody else holds it
+  assert.equal(await entry.call2((n) => n + 1), 2);
 });
 
 // -- Revocation ----------------------------------------------------------------------------------------------------------------

@@ -93,7 +93,6 @@ export class Session implements WireEvents {
     try {
       this.host.mayCall();
       if (this.#lost !== undefined) throw this.#lost;
-      if (scope?.revoked) throw this.#revoked();
       number = this.#writing(scope, () => this.wire.call(target, path, args), this.host.givesAway);
     } catch (error) {
       return Call.failed(this, error);
@@ -135,7 +134,6 @@ export class Session implements WireEvents {
   }
 
   check(imported: Import): void {
-    if (imported.scope?.revoked) throw this.#revoked();
     if (imported.owner !== 0) this.checkOwner(imported.owner);
     if (imported.released) throw stubDisposed();
   }
@@ -201,7 +199,8 @@ export class Session implements WireEvents {
     const outer = this.#handedOver;
     const outerScope = this.#scope;
     const mine = this.#handedOver = { exports: [] as Exported[], stubs: [] as CapabilityState[] };
-    this.#scope = scope;
+    // What came from a worker that was disposed of may lead on to one that lives: to whom it was handed.
+    this.#scope = scope?.revoked ? undefined : scope;
     let sent = false;
     try {
       const result = write();
@@ -222,7 +221,6 @@ export class Session implements WireEvents {
   writing<T>(scope: Scope | undefined, write: () => T): T {
     this.host.mayCall();
     if (this.#lost !== undefined) throw this.#lost;
-    if (scope?.revoked) throw this.#revoked();
     return this.#writing(scope, write, false);
   }
 
