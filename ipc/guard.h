@@ -12,7 +12,9 @@
 //
 //   Call        on what it was given or, one step deep, on an answer it waits for; results to the caller. With
 //               capabilities of its own, of ours, and promised ones of either.
-//   Return      of results, an exception or, if we gave up, canceled. Not of a tail call: nobody asks for one.
+//   Return      of results, an exception or, if we gave up, canceled. Not of a tail call, as Cap'n Proto makes them when a
+//               call on a promised result turns out to be for something of ours: an honest worker's results are objects of
+//               its own, which call further themselves.
 //   Finish, Release
 //   Resolve     of its own promises, once each, to an object of its own, to something of ours, or to an exception. Not to
 //               another promise of its own: the RpcSystem follows such chains by recursion, and a promise that resolves to

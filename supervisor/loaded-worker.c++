@@ -199,7 +199,9 @@ kj::Promise<void> LoadedWorker::call(Route& route, CallContext context, CallLimi
 }
 
 kj::Promise<void> LoadedWorker::forward(Route& route, CallContext context, const Manifest& manifest, Origin origin) {
-  auto request = route.target<rpc::Target>().callRequest(manifest.size());
+  auto target = route.target<rpc::Target>();
+  auto answerer = membrane_->isOutward(target) ? Answerer::OTHERS : Answerer::WORKER;
+  auto request = target.callRequest(manifest.size());
   copyCall(context.getParams(), manifest, request, membrane_->intoWorker(), wire::PAYLOAD_BYTES_MAX);
   context.releaseParams();
   auto sent = request.send();
@@ -213,10 +215,10 @@ kj::Promise<void> LoadedWorker::forward(Route& route, CallContext context, const
   context.setPipeline(promised->pipeline());
   auto& p = *promised;
   return sent
-      .then([this, context, &p](capnp::Response<rpc::Return>&& response) mutable {
+      .then([this, context, &p, answerer](capnp::Response<rpc::Return>&& response) mutable {
         hasAnswered_ = true;
         kj::Promise<void> done = kj::READY_NOW;
-        KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() { answer(response, context.getResults(), p); })) {
+        KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() { answer(response, context, p, answerer); })) {
           done = mistrust(kj::mv(*exception));
         }
         return done;
@@ -260,21 +262,31 @@ kj::Promise<void> LoadedWorker::mistrust(kj::Exception&& exception) {
   return kj::NEVER_DONE;
 }
 
-void LoadedWorker::answer(rpc::Return::Reader from, rpc::Return::Builder to, PromisedResult& promised) {
-  switch (from.which()) {
-    case rpc::Return::VALUE:
-    case rpc::Return::THROWN:
-      answerValue(from.isValue() ? from.getValue() : from.getThrown(), to, from.isThrown());
-      if (from.hasPipeline()) {
-        to.setPipeline(promised.get());
-        to.setDisposable(from.getDisposable());
-      }
-      return;
-    case rpc::Return::ENDED:
-      break;
+void LoadedWorker::answer(rpc::Return::Reader from, CallContext& context, PromisedResult& promised, Answerer answerer) {
+  if (from.isEnded()) return answerEnding(from.getEnded(), context.getResults(), answerer);
+  bool isThrown = from.isThrown();
+  KJ_REQUIRE(isThrown || from.isValue(), "an answer of a kind that this supervisor does not know");
+  auto payload = isThrown ? from.getThrown() : from.getValue();
+  auto manifest = inspect(payload);
+  if (manifest.largeBytes > wire::PAYLOAD_BYTES_MAX) return end(context.getResults(), exceededResultSize());
+  auto& room = membrane_->ledger.inwardCapabilities;
+  if (!room.hasRoom(manifest.capabilities)) return setThrown(context.getResults(), ErrorPrototype::ERROR, room.refusal());
+  auto to = context.getResults(manifest.size());
+  copyPayload(payload, manifest, isThrown ? to.initThrown() : to.initValue(), membrane_->outOfWorker(), wire::PAYLOAD_BYTES_MAX);
+  if (from.hasPipeline()) {
+    to.setPipeline(promised.get());
+    to.setDisposable(from.getDisposable());
+  }
+}
+
+void LoadedWorker::answerEnding(rpc::Ending::Reader ending, rpc::Return::Builder to, Answerer answerer) {
+  if (answerer == Answerer::OTHERS) {
+    // It came through this supervisor's own hands.
+    to.setEnded(ending);
+    return;
   }
   // A worker only gets to choose the kind; what is said to the user comes from here.
-  switch (from.getEnded().getCode()) {
+  switch (ending.getCode()) {
     case rpc::Ending::Code::TERMINATED:
       KJ_IF_MAYBE(worker, worker_) {
         KJ_IF_MAYBE(reason, (*worker)->lastSoftStop()) return end(to, *reason);
@@ -285,15 +297,6 @@ void LoadedWorker::answer(rpc::Return::Reader from, rpc::Return::Builder to, Pro
     default: break;
   }
   KJ_FAIL_REQUIRE("an ending that a worker cannot know of");
-}
-
-void LoadedWorker::answerValue(rpc::Payload::Reader from, rpc::Return::Builder to, bool isThrown) {
-  auto manifest = inspect(from);
-  if (manifest.largeBytes > wire::PAYLOAD_BYTES_MAX) return end(to, exceededResultSize());
-  auto& room = membrane_->ledger.inwardCapabilities;
-  if (!room.hasRoom(manifest.capabilities)) return setThrown(to, ErrorPrototype::ERROR, room.refusal());
-  auto copy = isThrown ? to.initThrown() : to.initValue();
-  copyPayload(from, manifest, copy, membrane_->outOfWorker(), wire::WORKER_MESSAGE_BYTES_MAX);
 }
 
 void LoadedWorker::end(rpc::Return::Builder to, const Outcome& outcome) {

@@ -102,8 +102,10 @@ class LoadedWorker final: public kj::Refcounted {
   kj::Promise<void> forward(Route& route, CallContext context, const Manifest& manifest, Origin origin);
   // The worker broke the wire's rules in an answer.
   kj::Promise<void> mistrust(kj::Exception&& exception);
-  void answer(rpc::Return::Reader from, rpc::Return::Builder to, PromisedResult& promised);
-  void answerValue(rpc::Payload::Reader from, rpc::Return::Builder to, bool isThrown);
+  // Who answers a call: where a promise of the worker turned out to be something it was handed, somebody else.
+  enum class Answerer { WORKER, OTHERS };
+  void answer(rpc::Return::Reader from, CallContext& context, PromisedResult& promised, Answerer answerer);
+  void answerEnding(rpc::Ending::Reader ending, rpc::Return::Builder to, Answerer answerer);
   void end(rpc::Return::Builder to, const Outcome& outcome);
 };
 

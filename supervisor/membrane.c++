@@ -54,6 +54,8 @@ capnp::Capability::Client Membrane::adopt(capnp::Capability::Client client) {
   return client;
 }
 
+bool Membrane::isOutward(capnp::Capability::Client& client) { return outwardByHook_.count(&innermostHook(client)) > 0; }
+
 kj::Maybe<capnp::Capability::Client> Membrane::tryUnwrap(capnp::Capability::Client& client) {
   auto found = outwardByHook_.find(&innermostHook(client));
   if (found == outwardByHook_.end()) return nullptr;

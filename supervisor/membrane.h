@@ -67,6 +67,8 @@ class Membrane final: public kj::Refcounted {
   kj::Maybe<kj::Own<ChildSlot>> tryTakeChildSlot();
   void setParent(kj::Own<Membrane> parent) { parent_ = kj::mv(parent); }
 
+  // Whether this is something that the worker was handed.
+  bool isOutward(capnp::Capability::Client& client);
   // What the worker holds, in order of age.
   const std::map<uint64_t, Outward*>& outward() const { return outward_; }
 

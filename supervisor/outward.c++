@@ -105,14 +105,14 @@ kj::Promise<void> OutwardTarget::forward(CallContext context, Manifest manifest)
   context.setPipeline(promised->pipeline());
   auto& p = *promised;
   return sent
-      .then([this, context, &p](capnp::Response<rpc::Return>&& response) mutable { answer(response, context.getResults(), p); })
+      .then([this, context, &p](capnp::Response<rpc::Return>&& response) mutable { answer(response, context, p); })
       .catch_([this, context](kj::Exception&& exception) mutable { fail(kj::mv(exception), context.getResults()); })
       .attach(kj::defer([promised = kj::mv(promised)]() mutable { promised->close(); }));
 }
 
-void OutwardTarget::answer(rpc::Return::Reader from, rpc::Return::Builder to, PromisedResult& promised) {
+void OutwardTarget::answer(rpc::Return::Reader from, CallContext& context, PromisedResult& promised) {
   if (from.isEnded()) {
-    auto ending = to.initEnded();
+    auto ending = context.getResults().initEnded();
     ending.setCode(from.getEnded().getCode());
     ending.setMessage(quoted(from.getEnded().getMessage()));
     return;
@@ -123,20 +123,24 @@ void OutwardTarget::answer(rpc::Return::Reader from, rpc::Return::Builder to, Pr
   traffic_.bytesIn += manifest.bytes();
   auto& ledger = membrane_->ledger;
   if (manifest.bytes() > wire::PAYLOAD_BYTES_MAX) {
-    return setThrown(to, ErrorPrototype::RANGE, "The result of this call is larger than 32 MiB, the limit for one return.");
+    return setThrown(context.getResults(), ErrorPrototype::RANGE,
+                     "The result of this call is larger than 32 MiB, the limit for one return.");
   }
   KJ_IF_MAYBE(peer, membrane_->worker().peer()) {
     // All that are open, but for those under way here.
     if (peer->openCalls() > ledger.outwardCalls.now() + membrane::UNREAD_ANSWERS_MAX) {
-      return setThrown(to, ErrorPrototype::ERROR, ledger.unreadAnswers.refusal());
+      return setThrown(context.getResults(), ErrorPrototype::ERROR, ledger.unreadAnswers.refusal());
     }
   }
   if (!ledger.outwardCapabilities.hasRoom(manifest.capabilities + 1)) {
-    return setThrown(to, ErrorPrototype::ERROR, ledger.outwardCapabilities.refusal());
+    return setThrown(context.getResults(), ErrorPrototype::ERROR, ledger.outwardCapabilities.refusal());
   }
   if (manifest.inlineBytes > wire::INLINE_BYTES && !ledger.waitingAnswerBytes.hasRoom(manifest.inlineBytes)) {
-    return setThrown(to, ErrorPrototype::ERROR, ledger.waitingAnswerBytes.refusal());
+    return setThrown(context.getResults(), ErrorPrototype::ERROR, ledger.waitingAnswerBytes.refusal());
   }
+  auto size = manifest.size();
+  if (manifest.inlineBytes > wire::INLINE_BYTES) size.wordCount -= manifest.inlineBytes / sizeof(capnp::word);
+  auto to = context.getResults(size);
   copyPayload(payload, manifest, isThrown ? to.initThrown() : to.initValue(), membrane_->intoWorker(), wire::INLINE_BYTES);
   if (from.hasPipeline()) {
     to.setPipeline(promised.get());

@@ -60,7 +60,7 @@ class OutwardTarget final: public rpc::Target::Server, public Outward {
   const bool isPromise_;   // may turn out to be nothing that can be called
 
   kj::Promise<void> forward(CallContext context, Manifest manifest);
-  void answer(rpc::Return::Reader from, rpc::Return::Builder to, PromisedResult& promised);
+  void answer(rpc::Return::Reader from, CallContext& context, PromisedResult& promised);
   void fail(kj::Exception&& exception, rpc::Return::Builder to);
 };
 

@@ -434,6 +434,23 @@ TEST_F(MembraneTest, AClientThatGoesTakesItsWorkersWithIt) {
   EXPECT_TRUE(world.turnUntil([&]() { return inside->gone; }));
 }
 
+TEST_F(MembraneTest, AWorkerIsNotBlamedForWhatBecomesOfItsTools) {
+  // Its result is another worker's entrypoint, so what is called on the result goes there.
+  Hanging hanging;
+  auto other = world.load(hanging.onCall());
+  auto worker = world.load(nullptr, {{"OTHER", other.entrypoint}});
+  worker.inside->onCall = [inside = worker.inside.get()](const std::string&, CallContext context) -> kj::Promise<void> {
+    answer(context, inside->env.at("OTHER"));
+    return kj::READY_NOW;
+  };
+  auto response = world.wait(kj::Promise<capnp::Response<rpc::Return>>(call(worker.entrypoint, "get")));
+  auto pending = outcome(call(response.getPipeline(), "late"));
+  world.turnUntil([&]() { return hanging.underWay() == 1; });
+  other.inside->die();
+  EXPECT_EQ(world.wait(kj::mv(pending)), "ended crashed it died");
+  EXPECT_EQ(worker.inside->ending, "");
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Who holds whom
 
@@ -649,6 +666,34 @@ TEST_F(MembraneTest, AFunctionBouncedForEverMeetsTheBound) {
   }
   // What it hands on is unwrapped, so the ball does not grow at all.
   EXPECT_LT(only().membrane().ledger.inwardCapabilities.now(), 10u);
+}
+
+TEST_F(MembraneTest, APromiseThatLeadsBackToItselfMeetsTheBound) {
+  // The worker hands out a promise, is given it back, and resolves it to that: a call on it goes round and round.
+  auto paf = kj::newPromiseAndFulfiller<rpc::Target::Client>();
+  rpc::Target::Client promise = kj::mv(paf.promise);
+  auto worker = world.load([&](const std::string& method, CallContext context) -> kj::Promise<void> {
+    if (method == "take") {
+      paf.fulfiller->fulfill(capabilitiesOf(context).at(0));
+      answer(context, "taken");
+    } else {
+      auto payload = context.getResults().initValue();
+      payload.initValue().initNodes(1)[0].setExternal(0);
+      payload.initExternals(1)[0].setStub(promise);
+    }
+    return kj::READY_NOW;
+  });
+  rpc::Target::Client ball = nullptr;
+  {
+    auto response = world.wait(kj::Promise<capnp::Response<rpc::Return>>(call(worker.entrypoint, "make")));
+    ball = response.getValue().getExternals()[0].getStub();
+  }
+  EXPECT_EQ(wait(call(worker.entrypoint, "take", {ball})), "value taken");
+  world.settle();
+  EXPECT_TRUE(contains(wait(call(ball, "round")), "overloaded Too many calls in flight on one worker: the limit is 1000"));
+  EXPECT_EQ(worker.inside->ending, "");
+  EXPECT_EQ(wait(call(worker.entrypoint, "take", {ball})), "value taken");
+  promise = nullptr;
 }
 
 TEST_F(MembraneTest, ALargeAnswerIsOfferedToBePulled) {
