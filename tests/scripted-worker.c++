@@ -74,17 +74,21 @@ kj::Own<RpcConnection> connect(UvEventPort& port, RpcConnection::End end, int fd
 class Peer final: public WorkerPeer {
  public:
   Peer(UvEventPort& port, std::shared_ptr<ScriptedWorker> worker): worker_(std::move(worker)) {
-    int fds[2];
-    KJ_SYSCALL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds));
     auto ended = kj::newPromiseAndFulfiller<void>();
     endedFulfiller_ = kj::mv(ended.fulfiller);
     ended_ = ended.promise.fork();
-    inside_ = connect(port, RpcConnection::End::WORKER, fds[0], capnp::Capability::Client(kj::heap<Process>(worker_)));
+    int fds[2] = {-1, worker_->socket};
+    if (worker_->socket < 0) {
+      KJ_SYSCALL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds));
+      inside_ = connect(port, RpcConnection::End::WORKER, fds[0], capnp::Capability::Client(kj::heap<Process>(worker_)));
+    }
     connection_ = connect(port, RpcConnection::End::SUPERVISOR_OF_WORKER, fds[1], nullptr,
                           kj::Function<void(const kj::Exception&)>([this](const kj::Exception& violation) {
                             end(protocolViolation(violation.getDescription()));
                           }));
     process_ = connection_->bootstrap<rpc::WorkerProcess>();
+    // As WorkerHandle does.
+    watch_ = connection_->onDisconnect().then([this]() { end(protocolViolation("it closed or corrupted its line")); }).eagerlyEvaluate(nullptr);
     worker_->supervisorsEnd = *connection_;
     worker_->die = [this]() { end({rpc::Ending::Code::CRASHED, kj::str("it died")}); };
   }
@@ -116,6 +120,7 @@ class Peer final: public WorkerPeer {
     dying_ = kj::evalLater([this]() {
       letGo();
       inside_ = nullptr;
+      connection_->cut(KJ_EXCEPTION(DISCONNECTED, "the worker is dead"));
       endedFulfiller_->fulfill();
     }).eagerlyEvaluate(nullptr);
   }
@@ -131,7 +136,7 @@ class Peer final: public WorkerPeer {
   kj::Maybe<Outcome> reason_, softReason_;
   kj::Own<kj::PromiseFulfiller<void>> endedFulfiller_;
   kj::ForkedPromise<void> ended_ = nullptr;
-  kj::Promise<void> dying_ = nullptr;
+  kj::Promise<void> dying_ = nullptr, watch_ = nullptr;
 
   void letGo() {
     worker_->gone = true;
@@ -214,6 +219,12 @@ std::shared_ptr<ScriptedWorker> ScriptedWorld::expectLoad(OnCall onCall) {
   return worker;
 }
 
+std::shared_ptr<ScriptedWorker> ScriptedWorld::expectStranger(int socket) {
+  auto worker = expectLoad();
+  worker->socket = socket;
+  return worker;
+}
+
 kj::Own<kj::PromiseFulfiller<void>> ScriptedWorld::holdLoads() {
   auto paf = kj::newPromiseAndFulfiller<void>();
   supply_->held = paf.promise.fork();
@@ -222,7 +233,13 @@ kj::Own<kj::PromiseFulfiller<void>> ScriptedWorld::holdLoads() {
 
 ScriptedWorld::Loaded ScriptedWorld::load(OnCall onCall, std::vector<std::pair<std::string, TargetRef>> env, bool withLoader,
                                           rpc::Limits::Reader limits) {
-  auto inside = expectLoad(std::move(onCall));
+  auto loaded = loadInto(expectLoad(std::move(onCall)), std::move(env), withLoader, limits);
+  turnUntil([&]() { return loaded.inside->started || supply_->held != nullptr; });
+  return loaded;
+}
+
+ScriptedWorld::Loaded ScriptedWorld::loadInto(std::shared_ptr<ScriptedWorker> inside, std::vector<std::pair<std::string, TargetRef>> env,
+                                              bool withLoader, rpc::Limits::Reader limits) {
   auto request = clientLoader_.loadRequest();
   auto code = request.initCode();
   code.setCompatibilityDate("2026-03-01");
@@ -244,7 +261,6 @@ ScriptedWorld::Loaded ScriptedWorld::load(OnCall onCall, std::vector<std::pair<s
   }
   auto worker = request.send().getWorker();
   auto entrypoint = worker.getEntrypointRequest().send().getEntrypoint();
-  turnUntil([&]() { return inside->started || supply_->held != nullptr; });
   return {worker, entrypoint, inside};
 }
 

@@ -42,6 +42,7 @@ rpc::Target::Client object(OnCall onCall);
 
 // One worker process, from the inside. Shared by the test and the line, which goes when the supervisor lets go of it.
 struct ScriptedWorker {
+  int socket = -1;   // played elsewhere: the rest is unused but for `gone`, `ending` and the supervisor's end
   OnCall onCall;   // calls on any entrypoint; "entrypoint.method" if it has a name
 
   // What it was given in `start`, and since.
@@ -68,6 +69,8 @@ class ScriptedWorld {
 
   // The next load gets this worker.
   std::shared_ptr<ScriptedWorker> expectLoad(OnCall onCall = nullptr);
+  // The next load gets whoever sits at the other end of this socket.
+  std::shared_ptr<ScriptedWorker> expectStranger(int socket);
   // Until this is fulfilled loads wait for their process.
   kj::Own<kj::PromiseFulfiller<void>> holdLoads();
 
@@ -79,6 +82,8 @@ class ScriptedWorld {
   // Loads with these capabilities as env, through the client's line.
   Loaded load(OnCall onCall = nullptr, std::vector<std::pair<std::string, TargetRef>> env = {}, bool withLoader = false,
               rpc::Limits::Reader limits = {});
+  Loaded loadInto(std::shared_ptr<ScriptedWorker> inside, std::vector<std::pair<std::string, TargetRef>> env = {},
+                  bool withLoader = false, rpc::Limits::Reader limits = {});
 
   UvEventPort& port() { return port_; }
   Core& core() { return *core_; }
