@@ -20,6 +20,10 @@ export default class extends WorkerEntrypoint {
     for (let i = 0; i < count; i++) sum += (await tool.call({ value: i })).doubled;
     return sum;
   }
+  async useToolAtOnce(tool, count) {
+    const results = await Promise.all(Array.from({ length: count }, (_, i) => tool.call({ value: i })));
+    return results.reduce((sum, { doubled }) => sum + doubled, 0);
+  }
 }`,
   },
 };
@@ -65,6 +69,10 @@ export class Workload {
   async thousandToolCalls(count) {
     const tool = new Tool();
     for (let i = 0; i < count; i++) expect(await this.#agent.useTool(tool, 1000), 999_000);
+  }
+  async thousandToolCallsAtOnce(count) {
+    const tool = new Tool();
+    for (let i = 0; i < count; i++) expect(await this.#agent.useToolAtOnce(tool, 1000), 999_000);
   }
   async textArgument(count) {
     for (let i = 0; i < count; i++) expect(await this.#agent.length(TEXT), TEXT.length);

@@ -9,11 +9,15 @@ import { fileURLToPath } from "node:url";
 const AGENT = `
 export function nothing() {}
 export function length(value) { return value.length ?? value.byteLength; }
+const use = { arguments: { copy: true }, result: { copy: true, promise: true } };
 export async function useTool(tool, count) {
-  const use = { arguments: { copy: true }, result: { copy: true, promise: true } };
   let sum = 0;
   for (let i = 0; i < count; i++) sum += (await tool.apply(undefined, [{ value: i }], use)).doubled;
   return sum;
+}
+export async function useToolAtOnce(tool, count) {
+  const results = await Promise.all(Array.from({ length: count }, (_, i) => tool.apply(undefined, [{ value: i }], use)));
+  return results.reduce((sum, { doubled }) => sum + doubled, 0);
 }`;
 
 // The side that measures. `folder` is where tools/bench has installed package.json.
@@ -52,8 +56,8 @@ async function serve(folder) {
     return { isolate, get: (name) => module.namespace.get(name, { reference: true }) };
   }
   const agent = await load();
-  const [nothing, length, useTool] = await Promise.all(["nothing", "length", "useTool"].map(agent.get));
-  const use = (count) => useTool.apply(undefined, [tool, count], { result: { promise: true } });
+  const [nothing, length, useTool, useToolAtOnce] = await Promise.all(["nothing", "length", "useTool", "useToolAtOnce"].map(agent.get));
+  const run = (method, count) => method.apply(undefined, [tool, count], { result: { promise: true } });
 
   const parts = {
     async loadAndFirstCall(count) {
@@ -64,8 +68,9 @@ async function serve(folder) {
       }
     },
     async warmCall(count) { for (let i = 0; i < count; i++) await nothing.apply(undefined, []); },
-    async toolCall(count) { for (let i = 0; i < count; i += RUN) expect(await use(RUN), RUN * (RUN - 1)); },
-    async thousandToolCalls(count) { for (let i = 0; i < count; i++) expect(await use(1000), 999_000); },
+    async toolCall(count) { for (let i = 0; i < count; i += RUN) expect(await run(useTool, RUN), RUN * (RUN - 1)); },
+    async thousandToolCalls(count) { for (let i = 0; i < count; i++) expect(await run(useTool, 1000), 999_000); },
+    async thousandToolCallsAtOnce(count) { for (let i = 0; i < count; i++) expect(await run(useToolAtOnce, 1000), 999_000); },
     async textArgument(count) { for (let i = 0; i < count; i++) expect(await length.apply(undefined, [TEXT]), TEXT.length); },
     async bufferArgument(count) {
       for (let i = 0; i < count; i++) expect(await length.apply(undefined, [BUFFER], { arguments: { copy: true } }), BUFFER.byteLength);
