@@ -337,6 +337,30 @@ void CallServer::perform(HostAction& action) {
         tasks_.add(worker->castAs<rpc::Worker>().revokeRequest().send().ignoreResult());
       }
       return;
+    case HostAction::Kind::PROMISE: {
+      auto paf = kj::newPromiseAndFulfiller<capnp::Capability::Client>();
+      imports_.insert(action.id, capnp::Capability::Client(kj::mv(paf.promise)));
+      promises_.insert(action.id, kj::mv(paf.fulfiller));
+      return;
+    }
+    case HostAction::Kind::RESOLVE: return performResolve(action);
+    case HostAction::Kind::REJECT:
+      KJ_IF_MAYBE(promise, promises_.find(action.id)) {
+        (*promise)->reject(KJ_EXCEPTION(FAILED, action.name.c_str()));
+        promises_.erase(action.id);
+      }
+      return;
+  }
+}
+
+void CallServer::performResolve(HostAction& action) {
+  auto worker = kj::mv(KJ_ASSERT_NONNULL(find(action.target)));
+  imports_.erase(action.target);
+  // Whoever asks from now on need not go by way of the promise.
+  KJ_IF_MAYBE(import, find(action.id)) *import = worker;
+  KJ_IF_MAYBE(promise, promises_.find(action.id)) {
+    (*promise)->fulfill(kj::mv(worker));
+    promises_.erase(action.id);
   }
 }
 

@@ -75,6 +75,7 @@ class CallServer final: private kj::TaskSet::ErrorHandler {
   std::deque<kj::Own<kj::PromiseFulfiller<void>>> waiting_;   // what may run code, behind them
 
   kj::HashMap<uint64_t, capnp::Capability::Client> imports_;
+  kj::HashMap<uint64_t, kj::Own<kj::PromiseFulfiller<capnp::Capability::Client>>> promises_;   // each an import as well
   uint32_t openCalls_ = 0;
   std::deque<HostAction> queued_;             // calls, while too many are open, and releases behind them
   std::vector<uint64_t> released_;            // exports the code has not been told of yet
@@ -92,6 +93,7 @@ class CallServer final: private kj::TaskSet::ErrorHandler {
 
   void perform(HostAction& action);
   void performCall(HostAction& action);
+  void performResolve(HostAction& action);
   void performLoad(HostAction& action);
   void performEntrypoint(HostAction& action);
   kj::Promise<RemoteAnswer> read(uint64_t call, capnp::Response<rpc::Return>&& response);

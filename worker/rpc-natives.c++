@@ -27,6 +27,9 @@ void rpcRelease(const Info& info) { calls(info).release(number(info[0])); }
 void rpcLoopback(const Info& info) { answer(info, calls(info).loopback(number(info[0]))); }
 void rpcLoad(const Info& info) { answer(info, calls(info).load(number(info[0]), info[1].As<v8::Object>())); }
 void rpcRevoke(const Info& info) { calls(info).revoke(number(info[0])); }
+void rpcPromise(const Info& info) { answer(info, calls(info).promise()); }
+void rpcResolve(const Info& info) { calls(info).resolve(number(info[0]), number(info[1])); }
+void rpcReject(const Info& info) { calls(info).reject(number(info[0]), info[1].As<v8::String>()); }
 
 void rpcEntrypoint(const Info& info) {
   CallObserver::Entrypoint entrypoint{info[1].As<v8::String>(), info[2], info[3].As<v8::Number>()->Value(),
@@ -37,7 +40,8 @@ void rpcEntrypoint(const Info& info) {
 constexpr NativeFunction NATIVES[] = {
     {"settle", settle},           {"invocationEnded", invocationEnded}, {"rpcCall", rpcCall},
     {"rpcRelease", rpcRelease},   {"rpcLoopback", rpcLoopback},         {"rpcLoad", rpcLoad},
-    {"rpcEntrypoint", rpcEntrypoint}, {"rpcRevoke", rpcRevoke},
+    {"rpcEntrypoint", rpcEntrypoint}, {"rpcRevoke", rpcRevoke},     {"rpcPromise", rpcPromise},
+    {"rpcResolve", rpcResolve},   {"rpcReject", rpcReject},
 };
 
 }  // namespace

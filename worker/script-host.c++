@@ -344,6 +344,22 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     return act(std::move(action));
   }
 
+  uint64_t promise() override { return act(HostAction{HostAction::Kind::PROMISE}); }
+
+  void resolve(uint64_t promise, uint64_t worker) override {
+    HostAction action{HostAction::Kind::RESOLVE};
+    action.id = promise;
+    action.target = worker;
+    actions_.push_back(std::move(action));
+  }
+
+  void reject(uint64_t promise, v8::Local<v8::String> message) override {
+    HostAction action{HostAction::Kind::REJECT};
+    action.id = promise;
+    action.name = utf8(message);
+    actions_.push_back(std::move(action));
+  }
+
   void revoke(uint64_t worker) override {
     HostAction action{HostAction::Kind::REVOKE};
     action.target = worker;

@@ -38,14 +38,14 @@ struct CallAnswer {
 
 // What the code did to others, in order: an answer may hand on what is released right after it.
 struct HostAction {
-  enum class Kind : uint8_t { ANSWER, CALL, RELEASE, LOOPBACK, LOAD, ENTRYPOINT, REVOKE };
+  enum class Kind : uint8_t { ANSWER, CALL, RELEASE, LOOPBACK, LOAD, ENTRYPOINT, REVOKE, PROMISE, RESOLVE, REJECT };
   Kind kind;
-  uint64_t id = 0;                  // the new call or import; what is released
+  uint64_t id = 0;                  // the new call or import; what is released; the promise
   uint64_t target = 0;              // an import (LOOPBACK: an export)
   std::vector<std::string> path;    // CALL
   bool get = false;                 // CALL
   ValueGraph graph;                 // CALL: the arguments; ENTRYPOINT: props, no nodes: {}; LOAD: in `code`
-  std::string name;                 // ENTRYPOINT
+  std::string name;                 // ENTRYPOINT; REJECT: the message
   uint32_t cpuMs = 0, wallMs = 0;   // ENTRYPOINT
   std::shared_ptr<WorkerSource> code;   // LOAD
   CallAnswer answer;                // ANSWER

@@ -191,6 +191,18 @@ napi_value revoke(const Arguments& args) {
   return fromNumber(args.env, openLineOf(args).revoke(toNumber(args.env, args[0], "worker")));
 }
 
+napi_value promise(const Arguments& args) { return fromNumber(args.env, openLineOf(args).promise()); }
+
+napi_value resolve(const Arguments& args) {
+  lineOf(args)->resolve(toNumber(args.env, args[0], "promise"), toNumber(args.env, args[1], "worker"));
+  return nullptr;
+}
+
+napi_value reject(const Arguments& args) {
+  lineOf(args)->reject(toNumber(args.env, args[0], "promise"), toString(args.env, args[1], "message"));
+  return nullptr;
+}
+
 napi_value status(const Arguments& args) { return fromNumber(args.env, openLineOf(args).status()); }
 
 napi_value close(const Arguments& args) {
@@ -260,6 +272,9 @@ napi_value initialize(napi_env env, napi_value exports) {
       {"load", nullptr, entry<load>, nullptr, nullptr, nullptr, METHOD, nullptr},
       {"entrypoint", nullptr, entry<entrypoint>, nullptr, nullptr, nullptr, METHOD, nullptr},
       {"revoke", nullptr, entry<revoke>, nullptr, nullptr, nullptr, METHOD, nullptr},
+      {"promise", nullptr, entry<promise>, nullptr, nullptr, nullptr, METHOD, nullptr},
+      {"resolve", nullptr, entry<resolve>, nullptr, nullptr, nullptr, METHOD, nullptr},
+      {"reject", nullptr, entry<reject>, nullptr, nullptr, nullptr, METHOD, nullptr},
       {"status", nullptr, entry<status>, nullptr, nullptr, nullptr, METHOD, nullptr},
       {"close", nullptr, entry<close>, nullptr, nullptr, nullptr, METHOD, nullptr},
       {"pending", nullptr, nullptr, entry<pending>, nullptr, nullptr, napi_configurable, nullptr},

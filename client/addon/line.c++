@@ -305,6 +305,34 @@ Number Line::revoke(Number worker) {
   }));
 }
 
+Number Line::promise() {
+  auto paf = kj::newPromiseAndFulfiller<capnp::Capability::Client>();
+  auto id = add(capnp::Capability::Client(kj::mv(paf.promise)));
+  promises_[id] = kj::mv(paf.fulfiller);
+  return id;
+}
+
+void Line::resolve(Number promise, Number worker) {
+  auto found = promises_.find(promise);
+  if (found == promises_.end()) return;
+  auto fulfiller = kj::mv(found->second);
+  promises_.erase(found);
+  auto resolution = import(worker);
+  release(worker);
+  // Whoever asks from now on need not go by way of the promise.
+  auto imported = imports_.find(promise);
+  if (imported != imports_.end()) imported->second.capability = resolution;
+  fulfiller->fulfill(kj::mv(resolution));
+}
+
+void Line::reject(Number promise, kj::StringPtr message) {
+  auto found = promises_.find(promise);
+  if (found == promises_.end()) return;
+  auto fulfiller = kj::mv(found->second);
+  promises_.erase(found);
+  fulfiller->reject(KJ_EXCEPTION(FAILED, message));
+}
+
 Number Line::status() {
   auto sent = KJ_ASSERT_NONNULL(supervisor_).statusRequest().send();
   auto id = next_++;
@@ -569,6 +597,7 @@ void Line::letGoForEnd() {
 }
 
 void Line::dropEverything() {
+  promises_.clear();
   auto imports = kj::mv(imports_);
   imports_.clear();
   imports.clear();

@@ -73,7 +73,7 @@ class Line final: public kj::Refcounted, private kj::TaskSet::ErrorHandler {
   KJ_DISALLOW_COPY(Line);
 
   // As in addon.d.ts. They throw kj::Exception if they are used wrongly; nothing has been sent then. After the end they
-  // are not called, except release() and settle(), which do nothing then.
+  // are not called, except release(), settle(), resolve() and reject(), which do nothing then.
   Number loader();
   Number loopback(Number target);
   Number call(Number target, kj::ArrayPtr<const kj::String> path, kj::Maybe<ValueBytes&> args,
@@ -87,6 +87,9 @@ class Line final: public kj::Refcounted, private kj::TaskSet::ErrorHandler {
   Number entrypoint(Number worker, kj::StringPtr name, kj::Maybe<ValueBytes&> props,
                     kj::ArrayPtr<const OutgoingExternal> externals, uint32_t cpuMs, uint32_t wallMs);
   Number revoke(Number worker);
+  Number promise();
+  void resolve(Number promise, Number worker);
+  void reject(Number promise, kj::StringPtr message);
   Number status();
 
   void close();
@@ -116,6 +119,7 @@ class Line final: public kj::Refcounted, private kj::TaskSet::ErrorHandler {
   const bool looksForAnswers_;
   Number next_ = 1;
   std::map<Number, Import> imports_;
+  std::map<Number, kj::Own<kj::PromiseFulfiller<capnp::Capability::Client>>> promises_;   // each an import as well
   std::set<Number> calls_;                         // ours, without answer
   std::map<Number, IncomingCall*> incomingCalls_;  // each owned by the promise of its answer
   std::deque<Number> released_;

@@ -38,6 +38,10 @@ interface Line {
   entrypoint(worker: number, name: string, props: ValueBytes | undefined, externals: NativeExternal[], cpuMs: number, wallMs: number): number;
   // A call: answered with an empty value when the worker is revoked.
   revoke(worker: number): number;
+  // As in wire.ts. To settle a promise that is not there (any more) does nothing; what is left at the end is rejected.
+  promise(): number;
+  resolve(promise: number, worker: number): void;
+  reject(promise: number, message: string): void;
   // A call: answered with a string value, the status document.
   status(): number;
   // Ends the line; what is under way is answered as FAILED.

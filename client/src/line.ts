@@ -103,6 +103,14 @@ export class ClientLine implements Wire, NativeEvents {
     if (!this.#closed) void this.#ask(this.#line.revoke(worker)).catch(() => {});
   }
 
+  promise(): number { return this.#line.promise(); }
+  resolve(promise: number, worker: number): void {
+    if (!this.#closed) this.#line.resolve(promise, worker);
+  }
+  reject(promise: number, message: string): void {
+    if (!this.#closed) this.#line.reject(promise, message);
+  }
+
   // -- NativeEvents ------------------------------------------------------------------------------------------------------------
 
   deliver(call: number, target: number, path: string[], args: Uint8Array | undefined, externals: NativeExternal[]): void {
@@ -180,6 +188,7 @@ const host: Host = {
   retain() {},
   release() {},
   givesAway: false,
+  handsOnPromises: true,
   collects: true,
   callEntrypoint(call, entrypoint, path, args, params, session, scope) {
     (entrypoint as EntrypointMaker).call(session, scope, call, path, args, params);

@@ -1,8 +1,9 @@
 // Worker Loader's own objects: WorkerLoader makes workers, a WorkerStub leads to their entrypoints. What `load()` is given is
-// checked here, synchronously and with Cloudflare's texts; what is wrong with the code itself is told by each call.
+// checked here, synchronously and with Cloudflare's texts; what is wrong with the code itself is told by each call. A worker of
+// `get()` may be asked for entrypoints, and they be called, before its code is there: all of that waits in Cap'n Proto.
 
 import {
-  PlainError, PlainTypeError, isArray, isArrayBufferView, jsonStringify, objectKeys, push, slice, symbolDispose,
+  PlainError, PlainTypeError, Table, isArray, isArrayBufferView, jsonStringify, objectKeys, push, slice, symbolDispose,
 } from "./primordials.ts";
 import type { Session } from "./session.ts";
 import { CapabilityState, stubDisposed } from "./stub.ts";
@@ -13,24 +14,60 @@ const TOKEN = {};   // only this file makes WorkerStubs
 
 type Fields = Record<string, unknown>;
 
+// A worker, or the promise of one.
+interface Worker {
+  readonly import: Import;
+  readonly scope: Scope;
+  promised: boolean;   // its code is not there yet
+}
+
 export class WorkerLoader {
   readonly #import: Import;
+  readonly #named = new Table<Worker, string>();
 
   constructor(imported: Import) { this.#import = imported; }
 
   load(code: unknown): WorkerStub {
-    if (typeof code !== "object" || code === null) {
-      throw new PlainTypeError("Failed to execute 'load' on 'WorkerLoader': parameter 1 is not of type 'WorkerCode'.");
-    }
+    if (!isObject(code)) throw new PlainTypeError("Failed to execute 'load' on 'WorkerLoader': parameter 1 is not of type 'WorkerCode'.");
     const session = this.#import.session;
     session.check(this.#import);
-    const checked = checkCode(code as Fields);
+    const checked = checkCode(code);
     const scope: Scope = { revoked: false };
     const id = session.writing(scope, () => session.wire.load(this.#import.id, checked));
-    const imported = session.hold(id, scope);
-    const stub = new WorkerStub(TOKEN, imported, scope);
-    session.collect(stub, imported);
-    return stub;
+    return this.#ownStub({ import: session.hold(id, scope), scope, promised: false });
+  }
+
+  // One worker for each name, kept warm until delete(), or until it dies: then the next get() makes it again. Without a name
+  // (null) it is the caller's own, as from load(). `getCode` is called when there is none, and only then; what it throws, and
+  // what is wrong with what it gives, is told by each call on the stubs that wait for it, and not remembered longer.
+  get(name: unknown, getCode: unknown): WorkerStub {
+    if (typeof getCode !== "function") throw new PlainTypeError("Failed to execute 'get' on 'WorkerLoader': parameter 2 is not of type 'Function'.");
+    const session = this.#import.session;
+    session.check(this.#import);
+    if (name === undefined || name === null) {
+      const worker = this.#promise(session.host.owner());
+      void this.#fulfill(worker, getCode as GetCode);
+      return this.#ownStub(worker);
+    }
+    const id = `${name as string}`;
+    let worker = this.#named.get(id);
+    if (worker === undefined || isOver(worker)) {
+      worker?.import.release();   // its entrypoints may be in use still
+      worker = this.#promise(this.#import.owner);
+      this.#named.set(id, worker);
+      void this.#fulfill(worker, getCode as GetCode);
+    }
+    return new WorkerStub(TOKEN, worker, false);
+  }
+
+  // Ends the worker of that name, for everybody. False: there is none.
+  delete(name: unknown): boolean {
+    const id = `${name as string}`;
+    const worker = this.#named.get(id);
+    if (worker === undefined) return false;
+    this.#named.delete(id);
+    end(worker);
+    return true;
   }
 
   // For the session: what is passed on when the loader is.
@@ -39,33 +76,106 @@ export class WorkerLoader {
     session.check(this.#import);
     return this.#import;
   }
+
+  #ownStub(worker: Worker): WorkerStub {
+    const stub = new WorkerStub(TOKEN, worker, true);
+    this.#import.session.collect(stub, worker.import);
+    return stub;
+  }
+
+  #promise(owner: number): Worker {
+    const session = this.#import.session;
+    const scope: Scope = { revoked: false };
+    const id = session.writing(scope, () => session.wire.promise());
+    return { import: session.hold(id, scope, owner), scope, promised: true };
+  }
+
+  async #fulfill(worker: Worker, getCode: GetCode): Promise<void> {
+    const session = this.#import.session;
+    const { scope } = worker;
+    const { id } = worker.import;
+    const fail = (error: unknown) => {
+      if (!settle(worker)) return;
+      scope.failure = { error };
+      session.wire.reject(id, CODE_NEVER_CAME);
+    };
+    session.expectOf(session.host.owner(), id, () => fail(new PlainError(INVOCATION_OVER)));
+    try {
+      const code = await getCode();
+      if (!worker.promised) return;
+      if (!isObject(code)) throw new PlainTypeError("Incorrect type for Promise: the Promise did not resolve to 'WorkerCode'.");
+      const checked = checkCode(code);
+      session.check(this.#import);
+      const loaded = session.writing(scope, () => session.wire.load(this.#import.id, checked));
+      settle(worker);
+      session.wire.resolve(id, loaded);
+    } catch (error) {
+      fail(error);
+    }
+  }
+}
+
+type GetCode = () => unknown;
+
+const CODE_NEVER_CAME = "The worker could not be loaded: its code did not come.";
+const INVOCATION_OVER = "The invocation in which getCode() was to give the worker's code is over.";
+
+function isObject(value: unknown): value is Fields { return typeof value === "object" && value !== null; }
+
+function isOver({ scope }: Worker): boolean { return scope.revoked || scope.over === true || scope.failure !== undefined; }
+
+// False: it was before.
+function settle(worker: Worker): boolean {
+  if (!worker.promised) return false;
+  worker.promised = false;
+  worker.import.session.hasCome(worker.import.id);
+  return true;
+}
+
+function end(worker: Worker): void {
+  if (worker.scope.revoked) return;
+  const { session, id } = worker.import;
+  const promised = settle(worker);
+  session.revoke(worker.scope, worker.import);
+  if (promised) session.wire.reject(id, CODE_NEVER_CAME);
 }
 
 export class WorkerStub {
-  readonly #import: Import;
-  readonly #scope: Scope;
+  readonly #worker: Worker;
+  readonly #isOwn: boolean;   // the worker ends with it; otherwise it has a name, and others may use it
+  #disposed = false;
 
-  constructor(token: unknown, imported: Import, scope: Scope) {
+  constructor(token: unknown, worker: Worker, isOwn: boolean) {
     if (token !== TOKEN) throw new PlainTypeError("Illegal constructor");
-    this.#import = imported;
-    this.#scope = scope;
+    this.#worker = worker;
+    this.#isOwn = isOwn;
   }
 
   // Absent, null and "default" are the default export. Whether there is such an entrypoint is told by each call on it.
   getEntrypoint(name?: unknown, options?: unknown): object {
-    const session = this.#import.session;
-    if (this.#scope.revoked) throw stubDisposed();
-    session.check(this.#import);
+    const { import: imported, scope } = this.#worker;
+    const session = imported.session;
+    if (this.#disposed) throw stubDisposed();
+    session.check(imported);
     const { props, limits } = entrypointOptions(options);
-    const id = session.writing(this.#scope, () => session.wire.entrypoint(this.#import.id, entrypointName(name), props, limits));
-    return new CapabilityState("ServiceStub", session.hold(id, this.#scope)).proxy;
+    const id = session.writing(scope, () => session.wire.entrypoint(imported.id, entrypointName(name), props, limits));
+    const entrypoint = session.hold(id, scope);
+    entrypoint.isPromise = this.#worker.promised;
+    return new CapabilityState("ServiceStub", entrypoint).proxy;
   }
 
-  // Ends the worker: calls under way fail, and nothing it was handed can be used by it any more.
+  getDurableObjectClass(): never {
+    throw new PlainError("getDurableObjectClass() is not available: this version of Glovebox has no durable objects. Use getEntrypoint(), " +
+      "and keep what has to last on the side that loads the worker.");
+  }
+
+  // Ends the worker if it is this stub's own: calls under way fail, and nothing it was handed can be used by it any more.
   [Symbol.dispose](): void {
-    if (this.#scope.revoked) return;
-    this.#import.session.keep(this);
-    this.#import.session.revoke(this.#scope, this.#import);
+    if (this.#disposed) return;
+    this.#disposed = true;
+    if (!this.#isOwn) return;
+    this.#worker.import.session.keep(this);
+    end(this.#worker);
   }
 
   async [Symbol.asyncDispose](): Promise<void> { this[symbolDispose](); }

@@ -68,16 +68,16 @@ export const hasOwn = Object.hasOwn;
 export const objectPrototype = Object.prototype;
 
 // A Map whose methods stay what they were.
-export class Table<V> {
-  readonly #map = new Map<number, V>();
-  static #get = uncurryThis(Map.prototype.get) as <V>(map: Map<number, V>, key: number) => V | undefined;
-  static #set = uncurryThis(Map.prototype.set) as <V>(map: Map<number, V>, key: number, value: V) => void;
-  static #delete = uncurryThis(Map.prototype.delete) as <V>(map: Map<number, V>, key: number) => boolean;
-  static #forEach = uncurryThis(Map.prototype.forEach) as <V>(map: Map<number, V>, visit: (value: V, key: number) => void) => void;
-  static #size = uncurryThis(getOwnPropertyDescriptor(Map.prototype, "size")!.get!) as (map: Map<number, unknown>) => number;
-  get(key: number): V | undefined { return Table.#get(this.#map, key); }
-  set(key: number, value: V): void { Table.#set(this.#map, key, value); }
-  delete(key: number): boolean { return Table.#delete(this.#map, key); }
-  forEach(visit: (value: V, key: number) => void): void { Table.#forEach(this.#map, visit); }
+export class Table<V, K = number> {
+  readonly #map = new Map<K, V>();
+  static #get = uncurryThis(Map.prototype.get) as <K, V>(map: Map<K, V>, key: K) => V | undefined;
+  static #set = uncurryThis(Map.prototype.set) as <K, V>(map: Map<K, V>, key: K, value: V) => void;
+  static #delete = uncurryThis(Map.prototype.delete) as <K, V>(map: Map<K, V>, key: K) => boolean;
+  static #forEach = uncurryThis(Map.prototype.forEach) as <K, V>(map: Map<K, V>, visit: (value: V, key: K) => void) => void;
+  static #size = uncurryThis(getOwnPropertyDescriptor(Map.prototype, "size")!.get!) as (map: Map<unknown, unknown>) => number;
+  get(key: K): V | undefined { return Table.#get(this.#map, key); }
+  set(key: K, value: V): void { Table.#set(this.#map, key, value); }
+  delete(key: K): boolean { return Table.#delete(this.#map, key); }
+  forEach(visit: (value: V, key: K) => void): void { Table.#forEach(this.#map, visit); }
   get size(): number { return Table.#size(this.#map); }
 }

@@ -29,6 +29,9 @@ export interface Host {
   release(owner: number): void;
   // Whether a stub that is passed on is thereby given away (compatibility dates before 2026-01-20).
   readonly givesAway: boolean;
+  // Whether others may be given what is only promised. Cap'n Proto would have the caller's next answer sent past us, and the
+  // guard of a worker's line knows no such thing.
+  readonly handsOnPromises: boolean;
   // Whether stubs that are no longer reachable are let go. Where invocations end, that is enough.
   readonly collects: boolean;
   // Runs a call on an entrypoint that was exported as one (`ctx.exports`).
@@ -65,6 +68,7 @@ export class Session implements WireEvents {
   // How many of these each invocation has.
   readonly #callsOf = new Table<number>();
   readonly #exportsOf = new Table<number>();
+  readonly #expected = new Table<{ owner: number; fail: () => void }>();
   #nextExport = 1;
   #retaining = 0;
   // Stubs made since the last value was read.
@@ -115,14 +119,20 @@ export class Session implements WireEvents {
       const why = call.parent.whyNothing();
       if (why !== undefined) return call.fail(why.error);
     }
+    const { scope } = call;
     switch (kind) {
       case ANSWER_VALUE: return call.succeed(value, received, disposable, pipeline);
       case ANSWER_THROWN: return call.fail(asRemote(value));
       case ANSWER_ENDED: {
         const { code, message } = value as { code: string; message: string };
+        if (scope !== undefined && !ENDS_ONLY_THE_CALL[code as keyof typeof ENDS_ONLY_THE_CALL]) scope.over = true;
         return call.fail(this.host.makeEnding(code, message));
       }
-      default: return call.fail(this.host.makeEnding("disconnected", String(value)));
+      default:
+        if (scope?.revoked) return call.fail(this.#revoked());
+        if (scope?.failure !== undefined) return call.fail(scope.failure.error, true);
+        if (scope !== undefined && call.parent === undefined) scope.over = true;
+        return call.fail(this.host.makeEnding("disconnected", String(value)));
     }
   }
 
@@ -155,8 +165,17 @@ export class Session implements WireEvents {
     if (this.#lost === undefined) this.wire.release(call.number);
   }
 
+  // While an invocation is making something: `fail` is called if it ends before.
+  expectOf(owner: number, id: Imported, fail: () => void): void {
+    if (owner !== 0) this.#expected.set(id, { owner, fail });
+  }
+  hasCome(id: Imported): void { this.#expected.delete(id); }
+
   // An invocation is over: what it held is let go, what it exported is gone.
   ownerEnded(owner: number, reason?: unknown): void {
+    this.#expected.forEach((expected) => {
+      if (expected.owner === owner) expected.fail();
+    });
     this.#owned.get(owner)?.forEach((imported) => imported.releaseAll());
     if (this.#callsOf.get(owner) !== undefined) this.#calls.forEach((call, number) => {
       if (call.owner !== owner) return;
@@ -232,6 +251,10 @@ export class Session implements WireEvents {
         throw dataCloneError(`Could not serialize object of type "${state.kind}". This type does not support serialization.`);
       }
       state.check();
+      if (state.import.isPromise && !this.host.handsOnPromises) {
+        throw new PlainError("This entrypoint cannot be handed on: it was asked for before the code of its worker was there. Await a call on it, " +
+          "then ask for it again: getEntrypoint().");
+      }
       push(this.#handedOver.stubs, state);
       return { kind: state.kind === "RpcStub" ? EXTERNAL_STUB : EXTERNAL_SERVICE, id: state.import.id, imported: true };
     }
@@ -303,9 +326,10 @@ export class Session implements WireEvents {
     }
   }
 
-  hold(id: Imported, scope: Scope | undefined): Import {
-    const permanent = this.host.isPermanent();
-    const owner = permanent ? 0 : this.host.owner();
+  // `ownedBy`: an invocation other than the one that is running, or 0.
+  hold(id: Imported, scope: Scope | undefined, ownedBy?: number): Import {
+    const permanent = ownedBy === undefined && this.host.isPermanent();
+    const owner = ownedBy ?? (permanent ? 0 : this.host.owner());
     const imported = new Import(this, id, owner, permanent, scope);
     if (owner !== 0) {
       let owned = this.#owned.get(owner);
@@ -458,6 +482,9 @@ export class Session implements WireEvents {
 }
 
 // ----------------------------------------------------------------------------------------------------------------------------
+
+// After any other ending the worker is gone, or was stopped in the middle of something.
+const ENDS_ONLY_THE_CALL = { __proto__: null, hung: true, overloaded: true, exceededResultSize: true } as const;
 
 const NOTHING: Root = { value: undefined, instance: false, entrypoint: false };
 

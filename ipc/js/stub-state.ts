@@ -4,8 +4,12 @@
 import type { Session } from "./session.ts";
 import type { Imported } from "./wire.ts";
 
-// All that was handed to one worker is revoked at once by this.
-export interface Scope { revoked: boolean }
+// What belongs to one worker: all of it is revoked at once.
+export interface Scope {
+  revoked: boolean;
+  failure?: { error: unknown };   // its code never came, and why
+  over?: boolean;                 // an answer said that the process has ended, or cannot be trusted to go on
+}
 
 // One capability that we hold, shared by a stub and its duplicates.
 export class Import {
@@ -14,6 +18,7 @@ export class Import {
   readonly owner: number;        // the invocation that may use it; 0: any
   readonly permanent: boolean;   // part of env or props: outlives every stub
   readonly scope: Scope | undefined;
+  isPromise = false;             // asked for before there was anything to ask
   #references = 1;
   #released = false;
 

@@ -143,6 +143,7 @@ export class Call {
   #kept: Import | undefined;   // the pipeline, once it is known that there is something to hold on to
   #owned: CapabilityState[] = [];
   #disposed = false;
+  #failedHere = false;
 
   constructor(session: Session, number: CallNumber, owner: number, scope: Scope | undefined, parent: Call | undefined) {
     this.session = session;
@@ -155,7 +156,10 @@ export class Call {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    this.result = number === 0 ? raw : promiseThen(raw, undefined, withLocalStack);
+    this.result = number === 0 ? raw : promiseThen(raw, undefined, (error) => {
+      if (this.#failedHere) throw error;
+      return withLocalStack(error);
+    });
   }
 
   static failed(session: Session, error: unknown): Call {
@@ -194,8 +198,10 @@ export class Call {
     if (this.#disposed) this.#disposeResult();
   }
 
-  fail(error: unknown): void {
+  // `here`: not the other side's error, but one of code on this side, whose stack says where.
+  fail(error: unknown, here = false): void {
     this.#settled = "error";
+    this.#failedHere = here;
     this.#value = error;
     this.#releasePipeline();
     this.#reject(error);

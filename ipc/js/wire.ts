@@ -56,6 +56,12 @@ export interface Wire {
   entrypoint(worker: Imported, name: string, props: unknown, limits: CallLimits): Imported;
   // Ends the worker; does not release it.
   revoke(worker: Imported): void;
+
+  // An import that stands for a worker to come: what is asked of it waits, in order. Settled once.
+  promise(): Imported;
+  // It becomes `worker`, an import that is used up by this.
+  resolve(promise: Imported, worker: Imported): void;
+  reject(promise: Imported, message: string): void;
 }
 
 // The other side to us.

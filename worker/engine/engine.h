@@ -33,6 +33,9 @@ class CallObserver {
   virtual uint64_t load(uint64_t loader, v8::Local<v8::Object> code) = 0;
   virtual uint64_t entrypoint(uint64_t worker, const Entrypoint& entrypoint) = 0;
   virtual void revoke(uint64_t worker) = 0;
+  virtual uint64_t promise() = 0;
+  virtual void resolve(uint64_t promise, uint64_t worker) = 0;
+  virtual void reject(uint64_t promise, v8::Local<v8::String> message) = 0;
 
  protected:
   ~CallObserver() = default;

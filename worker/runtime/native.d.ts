@@ -32,6 +32,9 @@ interface Native {
   rpcLoad(loader: number, code: object): number;
   rpcEntrypoint(worker: number, name: string, props: unknown, cpuMs: number, wallMs: number): number;
   rpcRevoke(worker: number): void;
+  rpcPromise(): number;
+  rpcResolve(promise: number, worker: number): void;
+  rpcReject(promise: number, message: string): void;
 
   // -- worker/web/hooks.c++ --
 

@@ -20,6 +20,9 @@ const wire: Wire = {
   load: (loader, code: WorkerCode) => native.rpcLoad(loader, code),
   entrypoint: (worker, name, props, limits: CallLimits) => native.rpcEntrypoint(worker, name, props, limits.cpuMs ?? 0, limits.wallMs ?? 0),
   revoke: (worker) => native.rpcRevoke(worker),
+  promise: () => native.rpcPromise(),
+  resolve: (promise, worker) => native.rpcResolve(promise, worker),
+  reject: (promise, message) => native.rpcReject(promise, message),
 };
 
 let givesAway = false;
@@ -31,6 +34,7 @@ const host: Host = {
   retain: (owner) => find(owner)?.hold(),
   release: (owner) => find(owner)?.letGo(),
   get givesAway() { return givesAway; },
+  handsOnPromises: false,
   collects: false,
   callEntrypoint(call, entrypoint, path, args, params) {
     const { name, props } = entrypoint as { name: string; props: unknown };
