@@ -1,5 +1,5 @@
 // The codec of values: there and back, what it refuses, what a hostile peer can write, and (with GLOVEBOX_VALUE_ECHO, the
-// program of tests/value-echo.c++) whether the codec in C++ reads the same out of the same bytes.
+// program of client/test/value-echo.c++) whether the codec in C++ reads the same out of the same bytes.
 //
 // GLOVEBOX_CODEC: the bundled codec; without it the test bundles client/src/codec.ts itself.
 
