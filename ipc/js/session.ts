@@ -145,7 +145,7 @@ export class Session implements WireEvents {
 
   check(imported: Import): void {
     if (imported.owner !== 0) this.checkOwner(imported.owner);
-    if (imported.released) throw stubDisposed();
+    if (imported.released) throw imported.scope?.revoked ? this.#revoked() : stubDisposed();
   }
   checkOwner(owner: number): void {
     if (owner !== 0 && owner !== this.host.owner()) throw otherRequest();
