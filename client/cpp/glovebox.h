@@ -1,0 +1,109 @@
+#pragma once
+// Glovebox for C++ programs: load JavaScript that nobody has reviewed into a jailed process, call it, and let it call
+// tools of this program.
+//
+//   UvLoop loop;                                       // or UvEventPort on a loop that is there
+//   UvEventPort port(loop.get());
+//   auto client = Client::connect(port, "/run/glovebox.sock");
+//   auto worker = client.load({.compatibilityDate = "2026-03-01", .modules = {{"agent.js", text}}});
+//   Value result = worker.entrypoint().call("myAgent", {Value::object({{"value", 21}})}).wait(port.waitScope());
+//
+// One thread, that of the loop; nothing here blocks but wait(). All strings are UTF-8.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <kj/async.h>
+#include <kj/memory.h>
+
+#include "client/cpp/errors.h"
+#include "client/cpp/stub.h"
+#include "client/cpp/tool.h"
+#include "client/cpp/value.h"
+#include "ipc/control.capnp.h"
+#include "ipc/uv-event-port.h"
+
+namespace glovebox {
+class RpcConnection;
+}
+
+namespace glovebox::client {
+
+struct Module {
+  enum class Kind { JS, CJS, TEXT, DATA, JSON, WASM };
+
+  std::string name;  // what others import it by, "lib/math.js"
+  std::string body;
+  Kind kind = Kind::JS;
+};
+
+// 0: the supervisor's policy. More than the policy grants is lowered to it.
+struct Limits {
+  uint32_t cpuMs = 0;     // of one call
+  uint32_t wallMs = 0;    // of one call
+  uint32_t memoryMb = 0;  // of the worker, MiB; not for an entrypoint
+};
+
+struct LogLine {
+  rpc::LogMessage::Level level;
+  double time;       // milliseconds since the epoch, by the worker's clock
+  std::string text;  // as console.log would print it; the agent chose every byte, control characters included
+};
+
+// What Worker Loader calls WorkerLoaderWorkerCode.
+struct Code {
+  std::string compatibilityDate;  // "YYYY-MM-DD", required
+  std::vector<std::string> compatibilityFlags;
+  std::string mainModule;       // empty: the first of the modules
+  std::vector<Module> modules;  // at most 64 MiB
+  Value env = Value::object();  // an object, at most 1 MiB; may hold stubs
+  Limits limits;
+  std::function<void(const LogLine&)> console;  // called in the event loop, logs before the result; empty: dropped
+};
+
+// A loaded worker: a process of its own, fresh, never shared. It ends when this and every Stub that came from it are gone.
+class Worker {
+ public:
+  explicit Worker(rpc::Worker::Client worker): worker_(kj::mv(worker)) {}
+
+  // An empty name is the default export. An unknown name is answered by each call. `props` is an object, or undefined.
+  Stub entrypoint(const std::string& name = "", Value props = {}, Limits limits = {});
+
+  // Ends it now: calls under way end as `revoked`. When this resolves, no call of the worker reaches anybody.
+  kj::Promise<void> revoke();
+
+ private:
+  rpc::Worker::Client worker_;
+};
+
+// A line to a supervisor. When it is gone, everything that was loaded over it ends, and stubs reject with DISCONNECTED.
+class Client {
+ public:
+  // Throws kj::Exception with what to do if no daemon (`glovebox serve`) listens on the socket. `port` outlives the result.
+  static Client connect(UvEventPort& port, const std::string& socketPath);
+  // For a program with a supervisor of its own (supervisor/supervisor.h), which outlives this.
+  explicit Client(rpc::Supervisor::Client supervisor);
+  ~Client() noexcept(false);
+  Client(Client&&) = default;
+  Client& operator=(Client&&) = delete;
+
+  // Returns at once: what is wrong with the code is answered to each call, and a console that throws gets no more lines.
+  // Throws kj::Exception only if `env` cannot be sent.
+  Worker load(Code code);
+
+  kj::Promise<std::string> status();  // JSON: layers in force, pool, live workers, endings by code
+
+  // Resolves when a connected line is lost; never for an embedded supervisor.
+  kj::Promise<void> onDisconnect();
+
+ private:
+  kj::Maybe<kj::Own<RpcConnection>> connection_;  // outlives the capabilities
+  rpc::Supervisor::Client supervisor_;
+  rpc::Loader::Client loader_;
+
+  explicit Client(kj::Own<RpcConnection> connection);
+};
+
+}  // namespace glovebox::client
