@@ -26,6 +26,7 @@ ROOMS = {
     "supervisor": {"ipc", "policy"},
     "worker": {"ipc", "policy"},
     "client": {"ipc", "policy", "supervisor"},
+    "examples": {"client", "ipc"},
     "tools": {"ipc", "policy", "supervisor", "worker"},
     "tests": {"ipc", "policy", "supervisor", "worker", "tools"},
 }

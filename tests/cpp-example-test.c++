@@ -1,0 +1,55 @@
+// examples/cpp/tools.c++ as a reader would run it: a program of its own at a daemon's socket.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <kj/debug.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include <string>
+
+#include "tools/daemon-process.h"
+
+namespace glovebox::test {
+namespace {
+
+std::string environmentVariable(const char* name) {
+  auto value = getenv(name);
+  KJ_REQUIRE(value != nullptr, "set by tests/meson.build", name);
+  return value;
+}
+
+struct Ended {
+  int code;
+  std::string output;   // and errors
+};
+
+Ended runExample(const std::string& socketPath) {
+  auto pipe = popen(("'" + environmentVariable("GLOVEBOX_EXAMPLE") + "' '" + socketPath + "' 2>&1").c_str(), "r");
+  KJ_REQUIRE(pipe != nullptr);
+  std::string output;
+  char buffer[4096];
+  while (auto bytes = fread(buffer, 1, sizeof(buffer), pipe)) output.append(buffer, bytes);
+  return {WEXITSTATUS(pclose(pipe)), output};
+}
+
+TEST(CppExample, PrintsWhatItsAgentDidWithItsTools) {
+  DaemonProcess daemon(environmentVariable("GLOVEBOX_COMMAND"), {});
+  auto ended = runExample(daemon.socketPath());
+  EXPECT_EQ(ended.output,
+            "log: it comes to 5.5\n"
+            "result: {\"total\":5.5}\n"
+            "note: Bought apple and pear\n"
+            "thrown: RangeError: we have no moon (E_UNKNOWN)\n");
+  EXPECT_EQ(ended.code, 0);
+}
+
+TEST(CppExample, SaysWhatToDoWithoutADaemon) {
+  auto ended = runExample("/tmp/glovebox-nobody-is-here");
+  EXPECT_THAT(ended.output, testing::HasSubstr("glovebox serve --socket"));
+  EXPECT_EQ(ended.code, 1);
+}
+
+}  // namespace
+}  // namespace glovebox::test
