@@ -25,13 +25,17 @@ struct Ended {
   std::string output;   // and errors
 };
 
-Ended runExample(const std::string& socketPath) {
-  auto pipe = popen(("'" + environmentVariable("GLOVEBOX_EXAMPLE") + "' '" + socketPath + "' 2>&1").c_str(), "r");
+Ended runShell(const std::string& command) {
+  auto pipe = popen((command + " 2>&1").c_str(), "r");
   KJ_REQUIRE(pipe != nullptr);
   std::string output;
   char buffer[4096];
   while (auto bytes = fread(buffer, 1, sizeof(buffer), pipe)) output.append(buffer, bytes);
   return {WEXITSTATUS(pclose(pipe)), output};
+}
+
+Ended runExample(const std::string& socketPath) {
+  return runShell("'" + environmentVariable("GLOVEBOX_EXAMPLE") + "' '" + socketPath + "'");
 }
 
 TEST(CppExample, PrintsWhatItsAgentDidWithItsTools) {
@@ -49,6 +53,15 @@ TEST(CppExample, SaysWhatToDoWithoutADaemon) {
   auto ended = runExample("/tmp/glovebox-nobody-is-here");
   EXPECT_THAT(ended.output, testing::HasSubstr("glovebox serve --socket"));
   EXPECT_EQ(ended.code, 1);
+}
+
+// README's command; linking is the part that a list of archives could get wrong.
+TEST(CppExample, BuildsOutsideOfTheTree) {
+  if (runShell("c++ --version && pkg-config --version").code != 0) GTEST_SKIP() << "there is no c++ or no pkg-config on the PATH";
+  auto ended = runShell("c++ -x c++ '" + environmentVariable("GLOVEBOX_EXAMPLE_SOURCE") +
+                        "' -o /dev/null -x none $(PKG_CONFIG_PATH='" + environmentVariable("GLOVEBOX_PKG_CONFIG") +
+                        "' pkg-config --cflags --libs glovebox-client)");
+  EXPECT_EQ(ended.code, 0) << ended.output;
 }
 
 }  // namespace
