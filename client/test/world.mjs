@@ -21,7 +21,7 @@ class Listening {
   constructor(program, args) {
     this.folder = mkdtempSync(join(tmpdir(), "glovebox-"));
     this.socket = join(this.folder, "socket");
-    this.process = spawn(join(BUILD, program), [...args, this.socket], { stdio: ["ignore", "pipe", "inherit"] });
+    this.process = spawn(join(BUILD, program), [...args, this.socket], { stdio: ["pipe", "pipe", "inherit"] });
     this.ready = new Promise((resolve, reject) => {
       this.process.stdout.once("data", () => resolve(this));
       this.process.once("error", reject);
@@ -39,7 +39,7 @@ class Listening {
 }
 
 export class Daemon extends Listening {
-  static start() { return new Daemon("tools/glovebox", ["serve", "--socket"]).ready; }
+  static start() { return new Daemon("tools/glovebox", ["serve", "--until-eof", "--socket"]).ready; }
 }
 
 // peer.c++
