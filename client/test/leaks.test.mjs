@@ -1,5 +1,5 @@
 // 100,000 calls and 10,000 capabilities leave nothing behind: not in this program, not in the supervisor, not in the worker.
-// Counts where there are counts, and memory between the third and the last round, when everything has reached its size.
+// Counts where there are counts, and memory between the fifth and the last round, when everything has reached its size.
 
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
@@ -70,14 +70,13 @@ async function rounds(t, body) {
     samples.push(await measure());
   }
   worker[Symbol.dispose]();
-  const [third, last] = [samples[2], samples[ROUNDS - 1]];
-  t.diagnostic(`third round ${JSON.stringify(third)}, last ${JSON.stringify(last)}`);
-  for (const name of ["exports", "calls", "descriptors", "capabilities"]) assert.equal(last[name], third[name], name);
-  // Kilobytes. V8 lets a worker's heap grow until it sees fit to collect, by up to 10 MB; 70,000 calls that lose 200 bytes each
-  // would exceed that. Node's heap has just been collected, and the supervisor has none.
-  assert.ok(last.node - third.node < 1500, `Node's heap grew from ${third.node} to ${last.node} kB`);
-  assert.ok(last.daemon - third.daemon < 2500, `the supervisor grew from ${third.daemon} to ${last.daemon} kB`);
-  assert.ok(last.worker - third.worker < 12_000, `the worker grew from ${third.worker} to ${last.worker} kB`);
+  const [fifth, last] = [samples[4], samples[ROUNDS - 1]];
+  t.diagnostic(`fifth round ${JSON.stringify(fifth)}, last ${JSON.stringify(last)}`);
+  for (const name of ["exports", "calls", "descriptors", "capabilities"]) assert.equal(last[name], fifth[name], name);
+  // Kilobytes; what a leak of 50 bytes a call would exceed by far in node, and one of 100 bytes in the others.
+  assert.ok(last.node - fifth.node < 1500, `Node's heap grew from ${fifth.node} to ${last.node} kB`);
+  assert.ok(last.daemon - fifth.daemon < 2500, `the supervisor grew from ${fifth.daemon} to ${last.daemon} kB`);
+  assert.ok(last.worker - fifth.worker < 4000, `the worker grew from ${fifth.worker} to ${last.worker} kB`);
 }
 
 test("100,000 calls, half of them on tools", (t) => rounds(t, async (agent) => {
