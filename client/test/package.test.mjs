@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
-import { realpathSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { after, test } from "node:test";
@@ -246,6 +246,22 @@ test("import and require give the same classes", async () => {
   assert.equal(required.connect, connect);
   assert.equal(createRequire(import.meta.url)("glovebox/workers").RpcTarget, RpcTarget);
   assert.equal((await import("glovebox/workers")).RpcTarget, RpcTarget);
+});
+
+test("the types tell every export, and every way to end", async () => {
+  const read = (file) => readFileSync(new URL(file, import.meta.url), "utf8");
+  const types = read("../types/index.d.ts"), workers = read("../types/workers.d.ts");
+  const declared = new Set([...types.matchAll(/^export (?:abstract )?(?:class|function|const) (\w+)/gm)].map((match) => match[1]));
+  assert.deepEqual([...declared].sort(), Object.keys(await import("glovebox")).sort());
+  const passedOn = /^export \{ (.+) \} from/m.exec(workers)[1].split(", ");
+  const own = [...workers.matchAll(/^export (?:function|const) (\w+)/gm)].map((match) => match[1]);
+  assert.deepEqual([...passedOn, ...own].sort(), Object.keys(await import("glovebox/workers")).sort());
+
+  const schema = /enum Code \{(.*?)\n {2}\}/s.exec(read("../../ipc/call.capnp"))[1];
+  const endings = [...schema.matchAll(/^ +(\w+) @\d+;/gm)].map((match) => match[1]);
+  const codes = [.../type GloveboxErrorCode =(.*?);\n/s.exec(types)[1].matchAll(/\| "(\w+)"/g)].map((match) => match[1]);
+  assert.ok(endings.length >= 14);
+  assert.deepEqual(codes, [...endings, "disconnected", "unavailable"]);
 });
 
 test("packages that import cloudflare:workers load with --import glovebox/register", async () => {

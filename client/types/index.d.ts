@@ -1,0 +1,379 @@
+// The package `glovebox`: workers on this machine from a Node.js program, with Cloudflare's Worker Loader API.
+//
+// Written by hand; client/test/types-test.ts holds it to @cloudflare/workers-types. The brands have the names that they have
+// there, so that classes of either package are recognised by both. Unless something else is said, an option that is
+// undefined is as good as absent, and null is refused with a TypeError.
+
+/// <reference lib="esnext.disposable" />
+
+// -- Connecting ----------------------------------------------------------------------------------------------------------------
+
+/**
+ * A connection to a supervisor, by default one of this program's own in a child process: limits hold, and what workers send is
+ * parsed outside of this program, also while its own loop is busy. An idle connection does not keep a program from ending.
+ *
+ * Rejects with a TypeError for wrong options, and with a {@link GloveboxError} whose code is `"unavailable"` if there is no
+ * supervisor, or it cannot start: because a layer of the jail is missing on this machine, for example.
+ */
+export function connect(options?: ConnectOptions): Promise<Glovebox>;
+
+export interface ConnectOptions {
+  /**
+   * The Unix socket of a running `glovebox serve`.
+   * Absent: a supervisor of one's own. Given: no other option but `console` may be.
+   */
+  socket?: string | undefined;
+  /**
+   * Where a supervisor of one's own runs.
+   * Absent or false: in a child process, one for each connection.
+   * True: in this process, on this thread's own loop. A tool call takes about half the time. For it, what workers send is parsed
+   * here, and while JavaScript keeps the loop busy no limit is enforced; what is over its limit is stopped when the loop is free
+   * again. Connections of one thread with equal `supervisor` options share one supervisor, others have one each. With the last
+   * of them, or with the thread, its workers are killed and reaped.
+   */
+  inProcess?: boolean | undefined;
+  /** How a supervisor of one's own is to be. Absent: as `glovebox serve` is by default. */
+  supervisor?: SupervisorOptions | undefined;
+  /**
+   * What workers log.
+   * Absent: standard error, a line each, without control characters.
+   * `"ignore"`: nothing, and it is not even sent. A function: gets each message.
+   */
+  console?: "ignore" | ((message: LogMessage) => void) | undefined;
+}
+
+/** The flags of `glovebox serve`, which are explained by `glovebox serve --help` and `glovebox policy`. */
+export interface SupervisorOptions {
+  /** Absent: `"default"`, with JIT and WebAssembly. `"no-wasm"`: no WebAssembly. `"jitless"`: neither. */
+  profile?: "default" | "no-wasm" | "jitless" | undefined;
+  /** Warm workers kept ready. Absent: suited to the machine. */
+  poolSize?: number | undefined;
+  /** Layers of the jail without which to go on, less safely, if this machine lacks them. Absent: none, so the start fails. */
+  allowMissing?: string[] | undefined;
+  /** The most CPU time a call may ask for, in milliseconds, and what it gets if it asks for none. Absent: 30,000. */
+  cpuMsMax?: number | undefined;
+  /** The same for time by the clock. Absent: 60,000. */
+  wallMsMax?: number | undefined;
+  /** The most memory a worker may ask for, in MiB, and what it gets if it asks for none. Absent: 128. */
+  memoryMbMax?: number | undefined;
+  /** Workers alive at once; further loads are refused. Absent: 2,000. */
+  workersMax?: number | undefined;
+}
+
+/** What a worker gave to `console`. */
+export interface LogMessage {
+  level: "debug" | "info" | "log" | "warn" | "error";
+  /** By the worker's clock. */
+  time: Date;
+  /** Formatted as `console.log` does. Written by the worker: it may contain anything, control characters included. */
+  text: string;
+}
+
+export class Glovebox implements AsyncDisposable {
+  private constructor();
+  readonly loader: WorkerLoader;
+  /** Fulfilled when the line is gone: with nothing after `close()`, with the reason otherwise. */
+  readonly closed: Promise<GloveboxError | undefined>;
+  /** The layers in force, the pool, the live workers and what they hold, how calls ended. */
+  status(): Promise<Record<string, any>>;
+  /** Ends every worker that was loaded over this connection; calls under way fail with the code `"disconnected"`. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+  /** What is open now: for those who look for a leak. */
+  counts(): { calls: number; exports: number };
+}
+
+// -- What goes wrong -------------------------------------------------------------------------------------------------------------
+
+/**
+ * How a call ended, if not by its code: that list is `Ending.Code` in ipc/call.capnp. And how a connection did.
+ */
+export type GloveboxErrorCode =
+  /** The worker died by a signal of its own making. */
+  | "crashed"
+  /** The policy killed it: a forbidden system call. */
+  | "killed"
+  | "exceededCpu"
+  | "exceededWallTime"
+  | "exceededMemory"
+  | "exceededResultSize"
+  /** The worker broke the rules of the wire, which no JavaScript can do. */
+  | "protocolViolation"
+  /** The worker's process was gone. */
+  | "exited"
+  /** The worker was disposed of. */
+  | "revoked"
+  /** The supervisor could not provide a worker. */
+  | "startFailed"
+  | "terminated"
+  /** Nothing was left that could have settled the call. */
+  | "hung"
+  | "exceededLogs"
+  /** Too many calls under way, or too many workers. */
+  | "overloaded"
+  /** There is nobody to ask any more: the connection is closed or lost. */
+  | "disconnected"
+  /** There never was: `connect()` failed. */
+  | "unavailable";
+
+/** Anything that is not an error of the code at the other end. That one arrives as what was thrown, with `remote: true`. */
+export class GloveboxError extends Error {
+  private constructor();
+  readonly code: GloveboxErrorCode;
+}
+
+// -- Worker Loader ---------------------------------------------------------------------------------------------------------------
+
+/** May itself be handed to a worker, in `env`, `props` or an argument: what that one loads lives under its limits and ends with it. */
+export class WorkerLoader {
+  private constructor();
+  /** A fresh worker. Throws at once if `code` is malformed; what is wrong with the modules is told by each call. */
+  load(code: WorkerCode): WorkerStub;
+  /**
+   * The worker of that name, which stays warm: there is one for each loader and name until `delete()`, or until it dies; then the
+   * next `get()` makes it again. Without a name (null or undefined): a fresh one, as from `load()`.
+   *
+   * `getCode` is called when there is none, once however many ask. The stub may be used at once, and calls wait for the code.
+   * If `getCode` fails, each of them fails with its error, and the next `get()` asks again.
+   */
+  get(name: string | null | undefined, getCode: () => WorkerCode | PromiseLike<WorkerCode>): WorkerStub;
+  /** Ends the worker of that name, for everybody. False: there is none. Not part of Cloudflare's API. */
+  delete(name: string): boolean;
+}
+
+export class WorkerStub implements Disposable, AsyncDisposable {
+  private constructor();
+  /**
+   * What the worker exports: a class that extends WorkerEntrypoint, or an object of handlers `(arg, env, ctx)`. Absent, null and
+   * `"default"`: the default export. Whether there is such an export is told by each call.
+   *
+   * As `getEntrypoint<typeof Agent>()` its methods have types; without, anything goes. (That it is `any` then makes
+   * this Cloudflare's WorkerStub, too: to compare an Entrypoint with their Fetcher is more than the compiler can do.)
+   */
+  getEntrypoint<T = unknown>(name?: string | null, options?: EntrypointCallOptions): unknown extends T ? any : Entrypoint<T>;
+  /** Throws: this version has no durable objects. */
+  getDurableObjectClass(name?: string, options?: EntrypointCallOptions): never;
+  /**
+   * Ends the worker: calls under way fail, and what it was given can be used by it no more. If it has a name, only the stub ends:
+   * others may use the worker.
+   */
+  [Symbol.dispose](): void;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface EntrypointCallOptions {
+  /** `this.ctx.props` of the entrypoint: data and capabilities. Absent: `{}`. */
+  props?: any;
+  /** Limits of each call on it. Absent, or a field absent: the worker's. The lower one counts. */
+  limits?: { cpuMs?: number | undefined; wallMs?: number | undefined; subRequests?: number | undefined } | undefined;
+}
+
+/** Cloudflare's WorkerLoaderWorkerCode, which is as good. */
+export interface WorkerCode {
+  /** YYYY-MM-DD. */
+  compatibilityDate: string;
+  /** Absent: none. */
+  compatibilityFlags?: string[] | undefined;
+  /** A key of `modules`. */
+  mainModule: string;
+  /** By name. A string is an ES module whose name ends with `.js`; an object says its type and may have any name. */
+  modules: Record<string, string | WorkerModule>;
+  /** What the worker can reach: data, entrypoints, RpcTargets, functions, stubs, loaders. Absent: `{}`. Null is refused. */
+  env?: any;
+  /** The worker's limits, bounded by the supervisor's. Absent, or a field absent: the supervisor's. */
+  limits?: WorkerLimits | undefined;
+  /** Absent and null are the same: no network. This version refuses anything else. */
+  globalOutbound?: object | null | undefined;
+}
+
+/** Exactly one of these. */
+export interface WorkerModule {
+  js?: string;
+  cjs?: string;
+  text?: string;
+  data?: ArrayBuffer | ArrayBufferView;
+  json?: any;
+  /** The bytes. A compiled `WebAssembly.Module` is a type of Cloudflare's, and refused by this version. */
+  wasm?: ArrayBuffer | ArrayBufferView | object;
+}
+
+export interface WorkerLimits {
+  /** CPU time of each call, in milliseconds. */
+  cpuMs?: number | undefined;
+  /** Time of each call by the clock, in milliseconds. */
+  wallMs?: number | undefined;
+  /** Memory of the worker, in MiB. */
+  memoryMb?: number | undefined;
+  /** Accepted, and of no effect while workers have no network. */
+  subRequests?: number | undefined;
+}
+
+// -- Entrypoints and targets -------------------------------------------------------------------------------------------------------
+
+/**
+ * A class whose instances are handed over by reference: whoever receives one gets a stub, and calls its methods through that.
+ * Methods and getters of its prototype can be reached, its own fields and what is private (`#`) cannot.
+ */
+export abstract class RpcTarget {
+  readonly __RPC_TARGET_BRAND: never;
+}
+
+/**
+ * A class of which each call makes an instance. In a program: hand it over as `entrypoint(Class, { props, env })`. In a worker:
+ * export it.
+ */
+export abstract class WorkerEntrypoint<Env = Record<string, unknown>, Props = {}> {
+  readonly __WORKER_ENTRYPOINT_BRAND: never;
+  protected ctx: ExecutionContext<Props>;
+  protected env: Env;
+  constructor(ctx: ExecutionContext<Props>, env: Env);
+}
+
+export interface ExecutionContext<Props = {}> {
+  readonly props: Props;
+  readonly exports: Record<string, any>;
+  waitUntil(promise: PromiseLike<unknown>): void;
+  passThroughOnException(): void;
+  abort(reason?: unknown): never;
+}
+
+/** For packages that import it: this version has no durable objects. */
+export abstract class DurableObject<Env = Record<string, unknown>> {
+  readonly __DURABLE_OBJECT_BRAND: never;
+  protected ctx: unknown;
+  protected env: Env;
+  constructor(ctx: unknown, env: Env);
+}
+
+/** For packages that import it: this version has no workflows. */
+export abstract class WorkflowEntrypoint<Env = Record<string, unknown>> {
+  readonly __WORKFLOW_ENTRYPOINT_BRAND: never;
+  protected ctx: unknown;
+  protected env: Env;
+  constructor(ctx: unknown, env: Env);
+}
+
+/**
+ * What stands for an entrypoint of this program in a value that is handed over: what `ctx.exports.X({ props })` is in a worker.
+ * `target` is a class that extends WorkerEntrypoint, or an object of handlers `(arg, env, ctx)`.
+ */
+export function entrypoint<T extends object>(target: T, options?: EntrypointOptions<T>): EntrypointReference<T>;
+
+export interface EntrypointOptions<T = unknown> {
+  /** `this.ctx.props`. It stays in this program. Absent: `{}`. */
+  props?: T extends abstract new (ctx: ExecutionContext<infer Props>, env: any) => unknown ? Props : unknown;
+  /** `this.env`. It stays in this program. Absent: `{}`. */
+  env?: T extends abstract new (ctx: any, env: infer Env) => unknown ? Env : unknown;
+}
+
+/** It has no methods here. Whoever receives it has them, as an {@link Entrypoint}. */
+export interface EntrypointReference<T = unknown> {
+  readonly __ENTRYPOINT_REFERENCE: T;
+}
+
+// -- Stubs -------------------------------------------------------------------------------------------------------------------------
+
+/**
+ * An entrypoint of somebody else. `T` is the class (`typeof Agent`), its instances' type (`Agent`), or the type of an object of
+ * handlers, which are called with one argument each. Without it, methods are `any`.
+ */
+export type Entrypoint<T = unknown> = ServiceStub & (
+  unknown extends T ? Untyped
+  : T extends undefined ? Untyped
+  : T extends abstract new (...args: any) => infer Instance ? Provider<Instance, ReservedOnEntrypoints>
+  : T extends { readonly __WORKER_ENTRYPOINT_BRAND: any } ? Provider<T, ReservedOnEntrypoints>
+  : Handlers<T>);
+
+export interface ServiceStub extends Disposable {
+  dup(): this;
+  /** Rejects: this version carries method calls, not HTTP. */
+  fetch(input: any, init?: any): Promise<never>;
+  /** Rejects, as `fetch()` does. `any`, because it is a socket elsewhere. */
+  connect(address: any, options?: any): any;
+}
+export const ServiceStub: abstract new () => ServiceStub;
+
+/** What stands for an RpcTarget or a function of somebody else. It is let go by disposal or garbage collection. */
+export type RpcStub<T = unknown> = (unknown extends T ? Untyped : Provider<T>) & StubBase<T>;
+/** `new RpcStub(target)`: a stub for an object of one's own, as others have them. */
+export const RpcStub: { new <T extends object>(value: T): RpcStub<T> };
+
+/**
+ * What a call returns at once. Calls and reads on it are sent without waiting (they are pipelined); to `await` it gives the result.
+ */
+export type RpcPromise<T = unknown> = Promise<T> & Disposable;
+export const RpcPromise: abstract new () => RpcPromise;
+
+/** What a property of a stub is: to `await` it reads it. */
+export type RpcProperty<T = unknown> = Promise<T>;
+export const RpcProperty: abstract new () => RpcProperty;
+
+interface StubBase<T> extends Disposable {
+  readonly __RPC_STUB_BRAND: T;
+  dup(): this;
+}
+
+interface Untyped { readonly [name: string]: any }
+
+type AnyFunction = (...args: any[]) => any;
+type Branded = { readonly __RPC_TARGET_BRAND: any } | { readonly __WORKER_ENTRYPOINT_BRAND: any } | { readonly __DURABLE_OBJECT_BRAND: any };
+/** What is handed over by reference. */
+export type Stubable = Branded | AnyFunction;
+
+type IsAny<T> = 0 extends 1 & T ? true : false;
+type Brands = "__RPC_TARGET_BRAND" | "__WORKER_ENTRYPOINT_BRAND" | "__DURABLE_OBJECT_BRAND" | "__WORKFLOW_ENTRYPOINT_BRAND" | "__RPC_STUB_BRAND";
+type ReservedOnEntrypoints = "fetch" | "connect" | "alarm" | "webSocketMessage" | "webSocketClose" | "webSocketError";
+
+/** The methods and properties of `T`, from afar. */
+export type Provider<T, Reserved extends string = never> = (T extends AnyFunction ? Method<T> : unknown) & {
+  readonly [K in keyof T as Exclude<K, symbol | "dup" | Brands | Reserved>]-?: Member<NonNullable<T[K]>>;
+};
+
+/** Handlers that are no part of a class get `env` and `ctx` from the worker; the caller gives exactly one argument. */
+export type Handlers<T> = {
+  readonly [K in keyof T as Exclude<K, symbol | ReservedOnEntrypoints>]-?:
+    NonNullable<T[K]> extends (arg: infer Arg, ...rest: any[]) => infer R ? (arg: Argument<Arg>) => Result<Awaited<R>> : Member<NonNullable<T[K]>>;
+};
+
+type Member<V> = IsAny<V> extends true ? any : V extends AnyFunction ? Method<V> : Result<Awaited<V>>;
+type Method<F extends AnyFunction> = F extends (...args: infer P) => infer R ? (...args: Arguments<P>) => Result<Awaited<R>> : never;
+
+/**
+ * What a call or read gives: a promise, with what the result has beside it. Whether the result can be cloned is not looked at: a
+ * type that cannot would only turn into a `never` that explains nothing.
+ */
+export type Result<R> =
+  IsAny<R> extends true ? any
+  : [R] extends [never] ? RpcPromise<never>
+  : [R] extends [StubBase<infer T>] ? RpcPromise<R> & Provider<T>
+  : [R] extends [Stubable] ? RpcPromise<RpcStub<R>> & Provider<R>
+  : RpcPromise<Received<R> & (R extends object ? Disposable : unknown)> & (R extends object ? PropertiesOf<R> : unknown);
+
+type PropertiesOf<T> = T extends Cloned | readonly any[] ? unknown : Provider<T>;
+
+// Objects that are cloned whole. Streams by what they can do, because their names are not everywhere.
+type Cloned = Date | RegExp | Error | ArrayBuffer | ArrayBufferView | ReadonlyMap<any, any> | ReadonlySet<any>
+  | { getReader(...args: any): any } | { getWriter(...args: any): any };
+
+/** A value at the other end: what is handed over by reference is a stub there. */
+export type Received<T> =
+  IsAny<T> extends true ? any
+  : T extends StubBase<any> ? T
+  : T extends EntrypointReference<infer E> ? Entrypoint<E>
+  : T extends Stubable ? RpcStub<T>
+  : T extends Map<infer K, infer V> ? Map<Received<K>, Received<V>>
+  : T extends Set<infer V> ? Set<Received<V>>
+  : T extends ReadonlyMap<infer K, infer V> ? ReadonlyMap<Received<K>, Received<V>>
+  : T extends ReadonlySet<infer V> ? ReadonlySet<Received<V>>
+  : T extends Cloned ? T
+  : T extends object ? { [K in keyof T]: Received<T[K]> }
+  : T;
+
+// What may be given where a method takes `T`: instead of a stub, what it would be a stub of.
+type Argument<T> =
+  IsAny<T> extends true ? any
+  : T extends StubBase<infer V> ? (V extends AnyFunction ? V : V | T)
+  : T extends Stubable | Cloned ? T
+  : T extends object ? { [K in keyof T]: Argument<T[K]> }
+  : T;
+type Arguments<P extends unknown[]> = { [I in keyof P]: Argument<P[I]> };
