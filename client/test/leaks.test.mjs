@@ -73,10 +73,11 @@ async function rounds(t, body) {
   const [fifth, last] = [samples[4], samples[ROUNDS - 1]];
   t.diagnostic(`fifth round ${JSON.stringify(fifth)}, last ${JSON.stringify(last)}`);
   for (const name of ["exports", "calls", "descriptors", "capabilities"]) assert.equal(last[name], fifth[name], name);
-  // Kilobytes; what a leak of 50 bytes a call would exceed by far in node, and one of 100 bytes in the others.
+  // Kilobytes. V8 lets a worker's heap grow until it sees fit to collect, by up to 8 MB; 50,000 calls that lose 200 bytes each
+  // would exceed that. Node's heap has just been collected, and the supervisor has none.
   assert.ok(last.node - fifth.node < 1500, `Node's heap grew from ${fifth.node} to ${last.node} kB`);
   assert.ok(last.daemon - fifth.daemon < 2500, `the supervisor grew from ${fifth.daemon} to ${last.daemon} kB`);
-  assert.ok(last.worker - fifth.worker < 4000, `the worker grew from ${fifth.worker} to ${last.worker} kB`);
+  assert.ok(last.worker - fifth.worker < 10_000, `the worker grew from ${fifth.worker} to ${last.worker} kB`);
 }
 
 test("100,000 calls, half of them on tools", (t) => rounds(t, async (agent) => {
