@@ -59,6 +59,7 @@ class World: private kj::TaskSet::ErrorHandler {
 
   Client& client() { return client_; }
   Supervisor& supervisor() { return *supervisor_; }
+  UvEventPort& port() { return port_; }
   kj::WaitScope& waitScope() { return port_.waitScope(); }
 
   // Turns the loop until the condition holds; a test that waits in vain ends by its own timeout.
@@ -164,8 +165,7 @@ TEST(Client, TheStatusIsADocument) {
 }
 
 TEST(Client, WithoutADaemonItSaysWhatToDo) {
-  UvEventPort* unused = nullptr;  // never reached
-  auto exception = kj::runCatchingExceptions([&]() { Client::connect(*unused, "/tmp/glovebox-nobody-is-here"); });
+  auto exception = kj::runCatchingExceptions([&]() { Client::connect(world().port(), "/tmp/glovebox-nobody-is-here"); });
   EXPECT_THAT(KJ_ASSERT_NONNULL(exception).getDescription().cStr(), HasSubstr("glovebox serve"));
 }
 
