@@ -66,7 +66,7 @@ const start = async (name, how) => {
   }
 };
 subjects.push(await glovebox("ours", "Glovebox", { socket: options.socket }));
-if (await canBeInProcess()) await start("connect({ inProcess: true })", () => glovebox("inProcess", "in this process", { inProcess: true }));
+subjects.push(await glovebox("inProcess", "with the supervisor in process", { inProcess: true }));
 if (options.peers !== undefined) {
   const folder = path.resolve(options.peers);
   await start("workerd", async () => (await import("./node-peers/workerd.mjs")).startWorkerd(folder));
@@ -109,15 +109,4 @@ async function glovebox(key, title, how) {
     run: (part, count) => workload[part](count),
     close: () => connection.close(),
   };
-}
-
-// A release that knows the option refuses a value that is no boolean; another one does not look at it.
-async function canBeInProcess() {
-  try {
-    await (await connect({ inProcess: "?" })).close();
-    return false;
-  } catch (error) {
-    if (error instanceof TypeError) return true;
-    throw error;
-  }
 }
