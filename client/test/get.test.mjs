@@ -32,7 +32,7 @@ async function failure(promise) {
   }
   throw new Error("did not fail");
 }
-async function liveWorkers() { return (await glovebox.status()).liveWorkers; }
+async function loads() { return (await glovebox.status()).loads; }
 
 test("the same name is the same warm worker, and getCode runs once, without arguments", async () => {
   const name = fresh();
@@ -161,7 +161,7 @@ test("without a name each is the caller's own", async () => {
 
 test("one that is disposed of before its code is there fails what waits, at once, and never runs", async () => {
   let give;
-  const before = await liveWorkers();
+  const before = await loads();
   const worker = loader.get(null, () => new Promise((resolve) => { give = resolve; }));
   const waiting = failure(worker.getEntrypoint().count(0));
   worker[Symbol.dispose]();
@@ -170,7 +170,7 @@ test("one that is disposed of before its code is there fails what waits, at once
   assert.equal(error.code, "revoked");
   give(code(COUNTER));
   await later(20);
-  assert.equal(await liveWorkers(), before);
+  assert.equal(await loads(), before);
 });
 
 test("to dispose of a stub does not end a named worker for others; delete() does", async () => {

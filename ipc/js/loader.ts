@@ -7,6 +7,7 @@ import {
 } from "./primordials.ts";
 import type { Session } from "./session.ts";
 import { CapabilityState, stubDisposed } from "./stub.ts";
+import { newScope } from "./stub-state.ts";
 import type { Import, Scope } from "./stub-state.ts";
 import type { CallLimits, WorkerCode } from "./wire.ts";
 
@@ -32,7 +33,7 @@ export class WorkerLoader {
     const session = this.#import.session;
     session.check(this.#import);
     const checked = checkCode(code);
-    const scope: Scope = { revoked: false };
+    const scope = newScope();
     const id = session.writing(scope, () => session.wire.load(this.#import.id, checked));
     return this.#ownStub({ import: session.hold(id, scope), scope, promised: false });
   }
@@ -85,7 +86,7 @@ export class WorkerLoader {
 
   #promise(owner: number): Worker {
     const session = this.#import.session;
-    const scope: Scope = { revoked: false };
+    const scope = newScope();
     const id = session.writing(scope, () => session.wire.promise());
     return { import: session.hold(id, scope, owner), scope, promised: true };
   }
@@ -161,6 +162,7 @@ export class WorkerStub {
     const id = session.writing(scope, () => session.wire.entrypoint(imported.id, entrypointName(name), props, limits));
     const entrypoint = session.hold(id, scope);
     entrypoint.isPromise = this.#worker.promised;
+    scope.entrypoints.set(id, entrypoint);
     return new CapabilityState("ServiceStub", entrypoint).proxy;
   }
 

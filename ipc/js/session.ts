@@ -154,6 +154,7 @@ export class Session implements WireEvents {
   // -- Letting go ----------------------------------------------------------------------------------------------------------------
 
   releaseImport(imported: Import): void {
+    imported.scope?.entrypoints.delete(imported.id);
     const owned = this.#owned.get(imported.owner);
     if (owned !== undefined) {
       owned.delete(imported.id);
@@ -206,6 +207,8 @@ export class Session implements WireEvents {
   revoke(scope: Scope, worker: Import): void {
     scope.revoked = true;
     if (this.#lost === undefined && !worker.released) this.wire.revoke(worker.id);
+    // Those that nobody disposed of would keep what is left of it until they are collected.
+    scope.entrypoints.forEach((imported) => imported.releaseAll());
     worker.release();
   }
 

@@ -1,6 +1,7 @@
 // What stands behind the stubs that user code holds. A stub is a proxy; its state is a private field stamped onto the proxy
 // itself, so that it can be recognised when it comes back as an argument, and by nobody else.
 
+import { Table } from "./primordials.ts";
 import type { Session } from "./session.ts";
 import type { Imported } from "./wire.ts";
 
@@ -9,7 +10,10 @@ export interface Scope {
   revoked: boolean;
   failure?: { error: unknown };   // its code never came, and why
   over?: boolean;                 // an answer said that the process has ended, or cannot be trusted to go on
+  readonly entrypoints: Table<Import>;   // those we hold: whatever else came from it may lead on to others, and outlive it
 }
+
+export function newScope(): Scope { return { revoked: false, entrypoints: new Table() }; }
 
 // One capability that we hold, shared by a stub and its duplicates.
 export class Import {
