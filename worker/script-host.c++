@@ -200,7 +200,9 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
       else if (!fromGraph(context, *request.props).ToLocal(&props)) return callFailed(id, tryCatch);
     }
     engine_.setCurrentInvocation(isEntrypoint ? id : ownerOfDelivery(id, request.target));
-    if (!request.get && !fromGraph(context, request.arguments).ToLocal(&arguments)) return callFailed(id, tryCatch);
+    if (!request.get && !fromGraph(context, request.arguments, {.mayTake = &request.arguments}).ToLocal(&arguments)) {
+      return callFailed(id, tryCatch);
+    }
     std::vector<v8::Local<v8::Value>> path;
     for (auto& name : request.path) path.push_back(string(name));
     auto names = v8::Array::New(isolate_, path.data(), path.size());
@@ -231,7 +233,7 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     switch (kind) {
       case RemoteAnswer::Kind::VALUE:
       case RemoteAnswer::Kind::THROWN:
-        if (!fromGraph(context, answer.graph).ToLocal(&value)) {
+        if (!fromGraph(context, answer.graph, {.mayTake = &answer.graph}).ToLocal(&value)) {
           if (tryCatch.HasTerminated()) return;
           // Too large for this worker, or malformed: the call fails with that.
           value = tryCatch.Exception();

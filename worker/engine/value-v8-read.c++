@@ -6,6 +6,7 @@
 
 #include "worker/engine/value-v8.h"
 
+#include "worker/engine/memory-budget.h"
 #include "worker/engine/value-v8-kinds.h"
 #include "worker/web/hooks.h"
 
@@ -20,6 +21,7 @@ using Kind = ValueNode::Kind;
 using v8::Local;
 
 constexpr size_t KEY_INTERNALIZE_BYTES_MAX = 32;
+constexpr size_t TAKE_BYTES_MIN = 64 * 1024;   // below it a copy is as good
 
 class GraphReader {
 public:
@@ -203,6 +205,8 @@ private:
       if (node.length < node.bytes.size()) return malformed("a resizable buffer is larger than its maximum");
       Local<v8::Value> args[] = {v8::Number::New(isolate_, double(node.bytes.size())), v8::Number::New(isolate_, double(node.length))};
       if (!hook("makeResizableBuffer", args, value)) return false;
+    } else if (options_.mayTake != nullptr && node.bytes.size() >= TAKE_BYTES_MIN) {
+      return takeBuffer(options_.mayTake->nodes[ref], value);
     } else {
       Local<v8::ArrayBuffer> buffer;
       if (!v8::ArrayBuffer::MaybeNew(isolate_, node.bytes.size(), v8::BackingStoreInitializationMode::kZeroInitialized)
@@ -214,6 +218,26 @@ private:
       value = buffer;
     }
     if (!node.bytes.empty()) memcpy(value.As<v8::ArrayBuffer>()->Data(), node.bytes.data(), node.bytes.size());
+    return true;
+  }
+
+  // The bytes become the buffer's memory. It counts like what our allocator gives.
+  bool takeBuffer(ValueNode& node, Local<v8::Value>& value) {
+    auto& budget = MemoryBudget::ofProcess();
+    size_t size = node.bytes.size();
+    if (!budget.hasRoom(size)) {
+      budget.refused = true;
+      isolate_->ThrowException(v8::Exception::RangeError(
+          v8::String::NewFromUtf8Literal(isolate_, "Array buffer allocation failed")));
+      return false;
+    }
+    auto* bytes = new std::string(std::move(node.bytes));
+    budget.buffers += size;
+    auto store = v8::ArrayBuffer::NewBackingStore(bytes->data(), size, [](void*, size_t length, void* owner) {
+      MemoryBudget::ofProcess().buffers -= length;
+      delete static_cast<std::string*>(owner);
+    }, bytes);
+    value = v8::ArrayBuffer::New(isolate_, std::move(store));
     return true;
   }
 

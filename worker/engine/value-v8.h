@@ -34,6 +34,8 @@ bool toGraph(v8::Local<v8::Context> context, v8::Local<v8::Value> value, ValueGr
 struct FromGraphOptions {
   const v8::LocalVector<v8::ArrayBuffer>* transferred = nullptr;
   const std::vector<NodeRef>* transferredNodes = nullptr;
+  // The graph is not needed afterwards: large buffers are taken out of it instead of copied.
+  ValueGraph* mayTake = nullptr;   // the graph itself, or null
 };
 
 // Empty: an exception is pending.
