@@ -486,7 +486,7 @@ TEST(HostilePeer, TruncatedFrameIsADisconnectNotAViolation) {
 using MakeTool = std::function<test::OnCall(kj::Timer&)>;
 
 // Runs the script as a loaded worker that a client has called. Returns how that call came out.
-std::string runLoaded(Script script, MakeTool tool, bool pipelined = false) {
+std::string runLoaded(Script script, MakeTool tool, uint32_t wallMs = 30'000, bool pipelined = false) {
   int fds[2];
   KJ_SYSCALL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
   kj::AutoCloseFd ours(fds[0]), theirs(fds[1]);
@@ -517,7 +517,7 @@ std::string runLoaded(Script script, MakeTool tool, bool pipelined = false) {
     EXPECT_TRUE(isWell());
     capnp::MallocMessageBuilder message;
     auto limits = message.initRoot<rpc::Limits>();
-    limits.setWallMs(1'500);
+    limits.setWallMs(wallMs);
     auto hostile = world.loadInto(world.expectStranger(ours.release()), {{"TOOL", test::object(tool(world.port().getTimer()))}}, false, limits);
 
     size_t before = residentBytesAtStart(), peak = before;
@@ -575,7 +575,7 @@ void expectViolation(Script script, std::string rule, MakeTool tool = hangingToo
 }
 // The call fails, and only the call.
 void expectResult(Script script, std::string words, MakeTool tool = hangingTool()) {
-  auto result = runLoaded(script, std::move(tool));
+  auto result = runLoaded(script, std::move(tool), 1'500);
   EXPECT_EQ(result.rfind("ended protocolViolation", 0), std::string::npos) << result;
   EXPECT_NE(result.find(words), std::string::npos) << "got: " << result << ", expected: " << words;
 }
@@ -853,7 +853,7 @@ TEST(HostileWorker, NeverAnswersADisembargo) {
       ret.initValue().initValue().initNodes(1)[0].setUndefined();
       ret.setPipeline(a.capability());
     });
-  }, toolAnswering(10), true);
+  }, toolAnswering(10), 500, true);
   EXPECT_NE(result.find("ended exceededWallTime"), std::string::npos) << result;
 }
 

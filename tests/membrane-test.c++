@@ -324,6 +324,21 @@ TEST_F(MembraneTest, RevocationEndsCallsBothWays) {
   EXPECT_TRUE(contains(wait(call(worker.worker.getEntrypointRequest().send().getEntrypoint(), "run")), "ended revoked"));
 }
 
+TEST_F(MembraneTest, RevocationDoesNotWaitForTheProcessToDie) {
+  Hanging tool, method;
+  auto worker = world.load(method.onCall(), {{"TOOL", object(tool.onCall())}});
+  worker.inside->lingers = true;
+  auto inward = outcome(call(worker.entrypoint, "run"));
+  auto outward = outcome(call(worker.inside->env.at("TOOL"), "use"));
+  world.turnUntil([&]() { return tool.underWay() == 1 && method.underWay() == 1; });
+  world.wait(worker.worker.revokeRequest().send().ignoreResult());
+  EXPECT_TRUE(contains(world.wait(kj::mv(inward)), "ended revoked"));
+  EXPECT_TRUE(world.turnUntil([&]() { return tool.underWay() == 0; }));
+  EXPECT_TRUE(contains(world.wait(kj::mv(outward)), "out of its reach"));
+  EXPECT_TRUE(contains(wait(call(worker.inside->env.at("TOOL"), "use")), "out of its reach"));
+  EXPECT_EQ(tool.underWay(), 0);
+}
+
 TEST_F(MembraneTest, RevocationReachesWhatHangsOnAPromisedResult) {
   Hanging inner;
   int after = 0;

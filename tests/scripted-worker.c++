@@ -116,6 +116,7 @@ class Peer final: public WorkerPeer {
     if (reason_ != nullptr) return;
     worker_->ending = reason.message.cStr();
     reason_ = kj::mv(reason);
+    if (worker_->lingers) return;
     // Its end of the line closes, as a dying process' does; later, because it may be the one who asked.
     dying_ = kj::evalLater([this]() {
       letGo();

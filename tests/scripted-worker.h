@@ -54,6 +54,7 @@ struct ScriptedWorker {
   size_t modules = 0;
   uint32_t cpuMs = 0, wallMs = 0, memoryMb = 0;
 
+  bool lingers = false;                             // does not die when it is told to
   bool started = false;
   bool gone = false;                                // the supervisor let go of it, or it died
   std::string ending;                               // why the supervisor ended it
