@@ -5,12 +5,20 @@
 #include <unordered_set>
 #include <vector>
 
+#include "ipc/uv-event-port.h"
 #include "supervisor/core.h"
 #include "supervisor/loaded-worker.h"
 #include "supervisor/membrane.h"
 #include "supervisor/route.h"
 
 namespace glovebox {
+namespace {
+
+// Not at once: handles come and go in pairs when a capability changes hands, and a sweep looks at every worker. At most so
+// often it costs nothing to speak of, whatever a worker does.
+constexpr kj::Duration SWEEP_DELAY = 10 * kj::MILLISECONDS;
+
+}  // namespace
 
 kj::Maybe<Handle&> Kinship::tryFind(capnp::Capability::Client& client) {
   auto found = handles_.find(&innermostHook(client));
@@ -21,11 +29,13 @@ kj::Maybe<Handle&> Kinship::tryFind(capnp::Capability::Client& client) {
 void Kinship::planSweep() {
   if (sweepPlanned_) return;
   sweepPlanned_ = true;
-  // Later: handles come and go in pairs when a capability changes hands, and this may be a destructor's.
-  kj::evalLater([this, core = kj::addRef(core_)]() {
+  sweeping_ = core_.port.getTimer().afterDelay(SWEEP_DELAY).then([this]() {
     sweepPlanned_ = false;
+    // The last worker may take the core with it, and that would be this.
+    auto core = kj::addRef(core_);
     sweep();
-  }).detach([](kj::Exception&& exception) { KJ_LOG(ERROR, exception); });
+    kj::evalLater([core = kj::mv(core)]() {}).detach([](kj::Exception&& exception) { KJ_LOG(ERROR, exception); });
+  }).eagerlyEvaluate([](kj::Exception&& exception) { KJ_LOG(ERROR, exception); });
 }
 
 void Kinship::sweep() {

@@ -6,6 +6,7 @@
 // nobody outside reaches any more are ended.
 
 #include <capnp/capability.h>
+#include <kj/async.h>
 #include <kj/memory.h>
 
 #include <cstdint>
@@ -39,6 +40,7 @@ class Kinship {
   uint64_t nextId_ = 0;
   std::unordered_map<capnp::ClientHook*, Handle*> handles_;
   bool sweepPlanned_ = false;
+  kj::Promise<void> sweeping_ = nullptr;
 
   void planSweep();
   void sweep();

@@ -188,7 +188,10 @@ kj::Promise<void> LoadedWorker::call(Route& route, CallContext context, CallLimi
   bool answeredBefore = hasAnswered_;
   core_->noteCallSent(answeredBefore);
 
-  auto answered = route.send([this, &route, context, manifest, origin]() mutable { return forward(route, context, manifest, origin); });
+  auto send = [this, &route, context, manifest, origin]() mutable { return forward(route, context, manifest, origin); };
+  auto answered = route.isOpen() ? kj::evalNow(send) : route.whenOpen().then(kj::mv(send), [this, origin](kj::Exception&& exception) {
+    return noAnswer(kj::mv(exception), origin);
+  });
   auto died = whenEnded().then([this, context](Outcome outcome) mutable { end(context.getResults(), outcome); });
   return answered.exclusiveJoin(kj::mv(died)).exclusiveJoin(watch(limits)).attach(kj::defer([this, answeredBefore]() {
     callsInFlight_--;
@@ -222,10 +225,7 @@ kj::Promise<void> LoadedWorker::forward(Route& route, CallContext context, const
           done = mistrust(kj::mv(*exception));
         }
         return done;
-      }, [this, origin](kj::Exception&& exception) -> kj::Promise<void> {
-        if (origin == Origin::PROMISED && exception.getType() != kj::Exception::Type::DISCONNECTED) return nothingToCall();
-        return mistrust(kj::mv(exception));
-      })
+      }, [this, origin](kj::Exception&& exception) { return noAnswer(kj::mv(exception), origin); })
       .attach(kj::defer([promised = kj::mv(promised)]() mutable { promised->close(); }));
 }
 
@@ -243,7 +243,7 @@ kj::Promise<void> LoadedWorker::read(Route& route, uint64_t offset, uint32_t len
         })
         .catch_([this](kj::Exception&& exception) { return mistrust(kj::mv(exception)); });
   };
-  return whileAlive(route.send(kj::mv(send)));
+  return whileAlive(route.send(kj::mv(send))).exclusiveJoin(watch(policy_.call));
 }
 
 kj::Promise<void> LoadedWorker::whileAlive(kj::Promise<void> promise) {
@@ -251,7 +251,12 @@ kj::Promise<void> LoadedWorker::whileAlive(kj::Promise<void> promise) {
     core_->census.noteEnding(outcome.code);
     return KJ_EXCEPTION(FAILED, outcome.message);
   });
-  return promise.exclusiveJoin(kj::mv(died)).exclusiveJoin(watch(policy_.call));
+  return promise.exclusiveJoin(kj::mv(died));
+}
+
+kj::Promise<void> LoadedWorker::noAnswer(kj::Exception&& exception, Origin origin) {
+  if (origin == Origin::PROMISED && exception.getType() != kj::Exception::Type::DISCONNECTED) return nothingToCall();
+  return mistrust(kj::mv(exception));
 }
 
 kj::Promise<void> LoadedWorker::mistrust(kj::Exception&& exception) {

@@ -51,7 +51,7 @@ class LoadedWorker final: public kj::Refcounted {
   // One read of a large result, under the worker's limits.
   kj::Promise<void> read(Route& route, uint64_t offset, uint32_t length, rpc::ByteSource::ReadResults::Builder results);
 
-  // Something else that the worker is asked to do: given up when it ends or exceeds its limits.
+  // Something else that the worker is asked to do: given up when it ends.
   kj::Promise<void> whileAlive(kj::Promise<void> promise);
 
   // Ends it: calls under way end as revoked, and nothing it does reaches anybody once the promise resolves.
@@ -100,6 +100,8 @@ class LoadedWorker final: public kj::Refcounted {
   kj::Promise<Outcome> whenEnded();
   kj::Promise<void> watch(CallLimits limits);
   kj::Promise<void> forward(Route& route, CallContext context, const Manifest& manifest, Origin origin);
+  // There is no answer: the line is lost, there was nothing to call, or the worker broke the wire's rules.
+  kj::Promise<void> noAnswer(kj::Exception&& exception, Origin origin);
   // The worker broke the wire's rules in an answer.
   kj::Promise<void> mistrust(kj::Exception&& exception);
   // Who answers a call: where a promise of the worker turned out to be something it was handed, somebody else.

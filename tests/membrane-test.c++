@@ -419,6 +419,16 @@ TEST_F(MembraneTest, AWorkerRevokedBeforeItHasAProcessGetsNoCode) {
   EXPECT_FALSE(worker.inside->started);
 }
 
+TEST_F(MembraneTest, AWorkerThatCannotBeStartedSaysSo) {
+  auto hold = world.holdLoads();
+  auto worker = world.load(answering(""));
+  auto pending = outcome(call(worker.entrypoint, "run"));
+  world.settle();
+  hold->reject(KJ_EXCEPTION(FAILED, "no room"));
+  EXPECT_EQ(world.wait(kj::mv(pending)), "ended startFailed No worker could be started: no room");
+  EXPECT_EQ(wait(call(worker.entrypoint, "run")), "ended startFailed No worker could be started: no room");
+}
+
 TEST_F(MembraneTest, DeathEndsCallsBothWays) {
   Hanging tool, method;
   auto worker = world.load(method.onCall(), {{"TOOL", object(tool.onCall())}});
