@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 
 import { GloveboxError, RpcTarget, connect } from "glovebox";
+import { failure } from "./failure.mjs";
 
 const glovebox = await connect({ console: "ignore" });
 const { loader } = glovebox;
@@ -24,14 +25,6 @@ const COUNTER = `import { RpcTarget } from "cloudflare:workers";
 let names = 0;
 const fresh = () => `worker ${++names}`;
 
-async function failure(promise) {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  throw new Error("did not fail");
-}
 async function loads() { return (await glovebox.status()).loads; }
 
 test("the same name is the same warm worker, and getCode runs once, without arguments", async () => {

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import { GloveboxError, RpcStub, RpcTarget, WorkerEntrypoint, WorkerLoader, connect, entrypoint } from "glovebox";
+import { failure } from "./failure.mjs";
 
 const run = promisify(execFile);
 const COMMAND = process.env.GLOVEBOX_COMMAND ?? path.join(realpathSync(fileURLToPath(new URL("../dist", import.meta.url))), "../tools/glovebox");
@@ -25,14 +26,6 @@ function load(text, options = {}) {
 async function program(text, args = [], options = {}) {
   const { stdout } = await run(process.execPath, [...args, "--input-type=module", "-e", text], { cwd: HERE, timeout: 20_000, ...options });
   return stdout.trim();
-}
-async function failure(promise) {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  throw new Error("did not fail");
 }
 
 // -- Give it tools -----------------------------------------------------------------------------------------------------------

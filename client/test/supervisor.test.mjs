@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 
 import { GloveboxError, connect } from "glovebox";
+import { failure } from "./failure.mjs";
 
 const run = promisify(execFile);
 const HERE = fileURLToPath(new URL(".", import.meta.url));
@@ -35,14 +36,6 @@ function allChildren() {
 async function gone(pid) {
   for (let i = 0; i < 200 && existsSync(`/proc/${pid}`); i++) await later(10);
   return !existsSync(`/proc/${pid}`);
-}
-async function failure(promise) {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  throw new Error("did not fail");
 }
 async function program(text, args = [], options = {}) {
   const { stdout } = await run(process.execPath, [...args, "--input-type=module", "-e", text], { cwd: HERE, timeout: 20_000, ...options });
