@@ -1,7 +1,5 @@
 // Times loops of several subjects in turn, so that what the machine does meanwhile hits all of them, and shows them side by side.
 
-// After a loop its subject may still have work: ended workers to reap, a pool to fill, isolates to free.
-const PAUSE_MS = 20;
 const WARM_UP_ROUNDS = 10;
 
 export const header = () => `${"".padEnd(44)} ${["min", "p50", "p95", "p99"].map((name) => name.padStart(8)).join(" ")}`;
@@ -13,12 +11,13 @@ export function summary(values) {
 }
 
 // Each subject has run(part, count), which does `count` operations. A sample is the mean of one such loop, in microseconds; all
-// have loops of the same length. Returns a Map from subject to summary.
-export async function compare(subjects, part, { rounds, loop }) {
+// have loops of the same length. Before each loop is a pause of `pauseMs`: after the one before, its subject may still have work
+// (ended workers to reap, a pool to fill, isolates to free). Returns a Map from subject to summary.
+export async function compare(subjects, part, { rounds, loop, pauseMs }) {
   const samples = new Map(subjects.map((subject) => [subject, []]));
   for (let round = -Math.min(rounds, WARM_UP_ROUNDS); round < rounds; round++) {
     for (const subject of subjects) {
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
       const start = performance.now();
       await subject.run(part, loop);
       const each = ((performance.now() - start) * 1000) / loop;

@@ -18,13 +18,15 @@ const FIGURES = [
   { key: "thousandToolCallsAtOnce", title: "1,000 tool calls at once", unit: "ms", loop: 2, long: true },
   { key: "textArgument", title: "1 MiB string argument", unit: "ms", loop: 100, long: true },
   { key: "bufferArgument", title: "16 MiB ArrayBuffer argument", unit: "ms", loop: 5, long: true, bytes: BUFFER.byteLength },
-  { key: "codemode", title: "codemode execute(), 3 tool calls", unit: "ms", loop: 10 },
+  { key: "codemode", title: "codemode execute(), 3 tools, one at a time", unit: "ms", loop: 1 },
+  { key: "codemodeInARow", part: "codemode", title: "codemode execute(), 3 tools, back to back", unit: "ms", loop: 10 },
 ];
 const NAMES = FIGURES.map(({ key }) => key).join(", ");
 
 const HELP = `tools/bench node [options]: loads, calls, tool calls and bulk data as a Node.js program sees them
 
   --samples N     loops that are timed for each figure (100; a fifth of them for the long ones)
+  --pause MS      between two loops (20); processors and caches that have been idle for long make the next one slower
   --only A,B      some of the figures:
                   ${NAMES}
   --socket PATH   the supervisor behind this socket instead of one of the program's own
@@ -38,6 +40,7 @@ outside. The loops take turns, with pauses between them. A loop in workerd conta
 const { values: options } = parseArgs({
   options: {
     samples: { type: "string", default: "100" },
+    pause: { type: "string", default: "20" },
     only: { type: "string" },
     socket: { type: "string" },
     peers: { type: "string" },   // the folder where they are installed; tools/bench names it
@@ -51,6 +54,8 @@ if (options.help) {
 }
 const samples = Number(options.samples);
 if (!(Number.isInteger(samples) && samples > 0)) throw new TypeError(`--samples expects a whole number from 1, got ${options.samples}`);
+const pauseMs = Number(options.pause);
+if (!(pauseMs >= 0 && pauseMs <= 10_000)) throw new TypeError(`--pause expects milliseconds from 0 to 10000, got ${options.pause}`);
 const only = options.only?.split(",");
 const unknown = only?.find((name) => !FIGURES.some(({ key }) => key === name));
 if (unknown !== undefined) throw new TypeError(`--only expects some of ${NAMES}; got ${unknown}`);
@@ -77,7 +82,7 @@ const report = { node: process.version, figures: {} };
 say(header());
 for (const { key, part = key, title, unit, loop, long, bytes } of FIGURES) {
   if (only !== undefined && !only.includes(key)) continue;
-  const summaries = await compare(subjects.filter((subject) => subject.can(part)), part, { rounds: long ? Math.ceil(samples / 5) : samples, loop });
+  const summaries = await compare(subjects.filter((subject) => subject.can(part)), part, { rounds: long ? Math.ceil(samples / 5) : samples, loop, pauseMs });
   const ours = summaries.get(subjects[0]);
   const figure = report.figures[key] = { unit: "us", loop };
   for (const [subject, summary] of summaries) {

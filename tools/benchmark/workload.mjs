@@ -28,6 +28,14 @@ export default class extends WorkerEntrypoint {
   },
 };
 
+// What is loaded afresh: the smallest agent that does something.
+const FRESH = {
+  compatibilityDate: "2026-03-01",
+  mainModule: "agent.js",
+  globalOutbound: null,
+  modules: { "agent.js": `export default { async myAgent(input, env, ctx) { return { doubled: input.value * 2, ts: Date.now() }; } };` },
+};
+
 // What a model would write.
 const PROGRAM = `async () => {
   let sum = 0;
@@ -54,8 +62,8 @@ export class Workload {
 
   async loadAndFirstCall(count) {
     for (let i = 0; i < count; i++) {
-      const worker = this.#loader.load(AGENT);
-      await worker.getEntrypoint().nothing();
+      const worker = this.#loader.load(FRESH);
+      expect((await worker.getEntrypoint().myAgent({ value: 21 })).doubled, 42);
       worker[Symbol.dispose]?.();   // not in workerd
     }
   }

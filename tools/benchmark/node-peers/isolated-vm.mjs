@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
+const FRESH = `export async function myAgent(input) { return { doubled: input.value * 2, ts: Date.now() }; }`;
 const AGENT = `
 export function nothing() {}
 export function length(value) { return value.length ?? value.byteLength; }
@@ -47,23 +48,24 @@ async function serve(folder) {
   const ivm = createRequire(path.join(folder, "package.json"))("isolated-vm");
   const tool = new ivm.Reference(async ({ value }) => ({ doubled: value * 2 }));
 
-  async function load() {
+  async function load(source) {
     const isolate = new ivm.Isolate();
     const context = await isolate.createContext();
-    const module = await isolate.compileModule(AGENT);
+    const module = await isolate.compileModule(source);
     await module.instantiate(context, () => { throw new Error("the agent imports nothing"); });
     await module.evaluate();
     return { isolate, get: (name) => module.namespace.get(name, { reference: true }) };
   }
-  const agent = await load();
+  const agent = await load(AGENT);
   const [nothing, length, useTool, useToolAtOnce] = await Promise.all(["nothing", "length", "useTool", "useToolAtOnce"].map(agent.get));
   const run = (method, count) => method.apply(undefined, [tool, count], { result: { promise: true } });
 
   const parts = {
     async loadAndFirstCall(count) {
       for (let i = 0; i < count; i++) {
-        const { isolate, get } = await load();
-        await (await get("nothing")).apply(undefined, []);
+        const { isolate, get } = await load(FRESH);
+        const call = { arguments: { copy: true }, result: { copy: true, promise: true } };
+        expect((await (await get("myAgent")).apply(undefined, [{ value: 21 }], call)).doubled, 42);
         isolate.dispose();
       }
     },
