@@ -115,8 +115,8 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
         v8::TryCatch tryCatch(isolate_);
         engine_.setCurrentInvocation(askNumber(ownerOfExport_, id));
         v8::Local<v8::Value> parameter = number(id);
-        (void)released_.Get(isolate_)->Call(engine_.context(), v8::Undefined(isolate_), 1, &parameter);
-        if (tryCatch.HasTerminated()) break;
+        bool called = !released_.Get(isolate_)->Call(engine_.context(), v8::Undefined(isolate_), 1, &parameter).IsEmpty();
+        if (!called && tryCatch.HasTerminated()) break;
       }
       engine_.setCurrentInvocation(0);
     });
