@@ -62,7 +62,9 @@ void LoaderImpl::load(LoadContext& context, capnp::List<rpc::Module>::Reader mod
   auto& options = core_->options;
   KJ_REQUIRE(!core_->closing, "the supervisor is shutting down");
   if (core_->census.liveWorkers >= options.workersMax) {
-    kj::throwFatalException(KJ_EXCEPTION(OVERLOADED, "too many live workers; dispose of some and try again", options.workersMax));
+    kj::throwFatalException(kj::Exception(
+        kj::Exception::Type::OVERLOADED, __FILE__, __LINE__,
+        kj::str("Too many live workers: the limit is ", options.workersMax, ". Dispose of some, then try again.")));
   }
   auto params = context.getParams();
   auto asked = params.getCode().getLimits();

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "ipc/exception-text.h"
 #include "ipc/guard-limits.h"
 #include "ipc/large-value.h"
 #include "ipc/return-reader.h"
@@ -22,6 +23,14 @@ ValueGraph errorGraph(kj::StringPtr message) {
   graph.nodes[1].kind = ValueNode::Kind::TEXT;
   graph.nodes[1].bytes = std::string(message.begin(), message.size());
   return graph;
+}
+
+// Nobody answered.
+RemoteAnswer failedAnswer(const kj::Exception& exception) {
+  RemoteAnswer answer;
+  answer.code = exception.getType() == kj::Exception::Type::OVERLOADED ? "overloaded" : "disconnected";
+  answer.message = textWithoutHops(exception).cStr();
+  return answer;
 }
 
 // Values that are pulled at once. Each pull keeps four reads open, which count as questions (ipc/guard-limits.h).
@@ -382,9 +391,7 @@ void CallServer::performCall(HostAction& action) {
   })) {
     takeBack(action.graph);
     imports_.insert(id, kj::cp(*exception));
-    RemoteAnswer answer;
-    answer.message = exception->getDescription().cStr();
-    tasks_.add(kj::evalLater([this, id, answer = kj::mv(answer)]() mutable { answered(id, kj::mv(answer)); }));
+    tasks_.add(kj::evalLater([this, id, answer = failedAnswer(*exception)]() mutable { answered(id, kj::mv(answer)); }));
     return;
   }
   auto& promise = KJ_ASSERT_NONNULL(sent);
@@ -392,11 +399,7 @@ void CallServer::performCall(HostAction& action) {
   openCalls_++;
   tasks_.add(promise
                  .then([this, id](capnp::Response<rpc::Return>&& response) { return read(id, kj::mv(response)); })
-                 .catch_([](kj::Exception&& exception) {
-                   RemoteAnswer answer;
-                   answer.message = exception.getDescription().cStr();
-                   return answer;
-                 })
+                 .catch_([](kj::Exception&& exception) { return failedAnswer(exception); })
                  .then([this](RemoteAnswer answer) {
                    return whenAnswersHaveLeft().then([answer = kj::mv(answer)]() mutable { return kj::mv(answer); });
                  })

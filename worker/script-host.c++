@@ -242,14 +242,14 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
           callFunction(dropReceived_, {});
         }
         break;
-      case RemoteAnswer::Kind::ENDED: {
+      case RemoteAnswer::Kind::ENDED:
+      case RemoteAnswer::Kind::FAILED: {
         auto ending = v8::Object::New(isolate_);
         ending->Set(context, string("code"), string(answer.code)).Check();
         ending->Set(context, string("message"), string(answer.message)).Check();
         value = ending;
         break;
       }
-      case RemoteAnswer::Kind::FAILED: value = string(answer.message); break;
     }
     callFunction(answered_, {number(call), v8::Integer::New(isolate_, int(kind)), value,
                              v8::Integer::New(isolate_, int(answer.graph.externals.size())),

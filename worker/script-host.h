@@ -67,7 +67,7 @@ struct RemoteAnswer {
   ValueGraph graph;          // VALUE, THROWN
   bool disposable = false;
   bool pipeline = false;
-  std::string code, message; // ENDED, FAILED
+  std::string code, message; // ENDED, FAILED: code as in GloveboxErrorCode of client/types
 };
 
 enum class WarmUp {

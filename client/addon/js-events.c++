@@ -121,7 +121,7 @@ void JsEvents::answered(Number call, const Answer& answer) {
                       fromExternals(env_, answer.externals),
                       fromBool(env_, answer.disposable),
                       fromBool(env_, answer.pipeline),
-                      answer.kind == Answer::Kind::ENDED ? fromString(env_, answer.code) : undefined(env_)};
+                      answer.code == nullptr ? undefined(env_) : fromString(env_, answer.code)};
   });
 }
 

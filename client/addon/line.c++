@@ -7,12 +7,17 @@
 #include <cstring>
 #include <list>
 
+#include "ipc/exception-text.h"
 #include "ipc/large-value.h"
 #include "ipc/payload.h"
 #include "ipc/wire-limits.h"
 
 namespace glovebox::client {
 namespace {
+
+// What FAILED answers are: whoever is refused for lack of room may try again, all else means that there is nobody to ask.
+constexpr kj::StringPtr CODE_OVERLOADED = "overloaded"_kj;
+constexpr kj::StringPtr CODE_DISCONNECTED = "disconnected"_kj;
 
 constexpr kj::StringPtr LINE_LOST = "The line to the supervisor was lost."_kj;
 constexpr kj::StringPtr LINE_CLOSED = "The line to the supervisor was closed."_kj;
@@ -37,13 +42,8 @@ void allowCancellation(Context& context) {
 
 // What went wrong, for the user: without the marks of the hops on which it came.
 kj::String describe(const kj::Exception& exception) {
-  kj::StringPtr text = exception.getDescription();
-  constexpr kj::StringPtr MARK = "remote exception: "_kj;
-  bool fromAfar = false;
-  while (text.startsWith(MARK)) {
-    text = text.slice(MARK.size());
-    fromAfar = true;
-  }
+  auto text = textWithoutHops(exception);
+  bool fromAfar = text.size() < exception.getDescription().size();
   if (!fromAfar && exception.getType() == kj::Exception::Type::DISCONNECTED) return kj::str(LINE_LOST);
   return kj::str(text);
 }
@@ -410,7 +410,8 @@ void Line::fail(Number id, const kj::Exception& exception) {
   auto found = imports_.find(id);
   if (found != imports_.end()) found->second.pipeline = nullptr;
   auto message = describe(exception);
-  answer(id, Answer{Answer::Kind::FAILED, nullptr, message, nullptr, nullptr});
+  auto code = exception.getType() == kj::Exception::Type::OVERLOADED ? CODE_OVERLOADED : CODE_DISCONNECTED;
+  answer(id, Answer{Answer::Kind::FAILED, nullptr, message, code, nullptr});
 }
 
 // One call under way is one that somebody waits for, and it may be near. With several there is enough else to do.
@@ -573,7 +574,7 @@ void Line::end(kj::StringPtr message) {
 
 void Line::answerAllAsFailed() {
   while (!calls_.empty()) {
-    answer(*calls_.begin(), Answer{Answer::Kind::FAILED, nullptr, endMessage_, nullptr, nullptr});
+    answer(*calls_.begin(), Answer{Answer::Kind::FAILED, nullptr, endMessage_, CODE_DISCONNECTED, nullptr});
   }
 }
 

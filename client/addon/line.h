@@ -44,7 +44,7 @@ struct Answer {
   Kind kind;
   kj::Maybe<rpc::Value::Reader> value;   // of VALUE and THROWN
   kj::StringPtr message;                 // of ENDED and FAILED
-  kj::StringPtr code;                    // of ENDED
+  kj::StringPtr code;                    // of ENDED and FAILED
   kj::ArrayPtr<const IncomingExternal> externals;
   bool disposable = false;
   bool pipeline = false;

@@ -3,7 +3,7 @@
 import { Session } from "../../ipc/js/session.ts";
 import type { Host } from "../../ipc/js/session.ts";
 import { ANSWER_THROWN, ANSWER_VALUE } from "../../ipc/js/wire.ts";
-import type { AnswerKind, CallLimits, ExternalKind, Wire, WorkerCode } from "../../ipc/js/wire.ts";
+import type { AnswerKind, CallLimits, Ending, ExternalKind, Wire, WorkerCode } from "../../ipc/js/wire.ts";
 import type { Line, NativeEvents, NativeExternal } from "./addon.d.ts";
 import { decode, encode } from "./codec.ts";
 import type { CodecHooks } from "./codec.ts";
@@ -172,7 +172,7 @@ export class ClientLine implements Wire, NativeEvents {
   #ask(call: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#questions.set(call, (kind, value) => kind === ANSWER_VALUE ? resolve(value)
-        : reject(value instanceof Error ? value : new GloveboxError("disconnected", String(value))));
+        : reject(value instanceof Error ? value : new GloveboxError((value as Ending).code, (value as Ending).message)));
     });
   }
 }

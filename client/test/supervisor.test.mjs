@@ -187,6 +187,26 @@ for (const inProcess of [false, true]) {
   });
 }
 
+for (const inProcess of [false, true]) {
+  test(`one worker too many is refused as overload, and there is room again once another is gone, inProcess: ${inProcess}`, async () => {
+    const glovebox = await connect({ inProcess, supervisor: { workersMax: 1 } });
+    const echo = code("export default { echo: (value) => value }");
+    const call = (worker) => worker.getEntrypoint().echo(7);
+    const first = glovebox.loader.load(echo);
+    assert.equal(await call(first), 7);
+    for (const refused of [glovebox.loader.load(echo), glovebox.loader.get("named", () => echo)]) {
+      for (let attempt = 0; attempt < 2; attempt++) {
+        const error = await failure(call(refused));
+        assert.deepEqual([error.code, error.message], ["overloaded", "Too many live workers: the limit is 1. Dispose of some, then try again."]);
+      }
+    }
+    first[Symbol.dispose]();
+    while ((await glovebox.status()).liveWorkers > 0) await later(5);
+    assert.equal(await call(glovebox.loader.get("named", () => echo)), 7);
+    await glovebox.close();
+  });
+}
+
 test("a wrong option is told with what was got and what is expected", async () => {
   const rows = [
     [null, "connect() expects an object of options, or nothing."],

@@ -14,7 +14,7 @@ import {
   ANSWER_ENDED, ANSWER_THROWN, ANSWER_VALUE,
   EXTERNAL_LOADER, EXTERNAL_READABLE, EXTERNAL_SERVICE, EXTERNAL_STUB, EXTERNAL_WRITABLE,
 } from "./wire.ts";
-import type { AnswerKind, CallNumber, Exported, External, ExternalKind, Imported, Wire, WireEvents } from "./wire.ts";
+import type { AnswerKind, CallNumber, Ending, Exported, External, ExternalKind, Imported, Wire, WireEvents } from "./wire.ts";
 
 // What differs between a worker and a Node program.
 export interface Host {
@@ -124,15 +124,17 @@ export class Session implements WireEvents {
       case ANSWER_VALUE: return call.succeed(value, received, disposable, pipeline);
       case ANSWER_THROWN: return call.fail(asRemote(value));
       case ANSWER_ENDED: {
-        const { code, message } = value as { code: string; message: string };
+        const { code, message } = value as Ending;
         if (scope !== undefined && !ENDS_ONLY_THE_CALL[code as keyof typeof ENDS_ONLY_THE_CALL]) scope.over = true;
         return call.fail(this.host.makeEnding(code, message));
       }
-      default:
+      default: {
         if (scope?.revoked) return call.fail(this.#revoked());
         if (scope?.failure !== undefined) return call.fail(scope.failure.error, true);
         if (scope !== undefined && call.parent === undefined) scope.over = true;
-        return call.fail(this.host.makeEnding("disconnected", String(value)));
+        const { code, message } = value as Ending;
+        return call.fail(this.host.makeEnding(code, message));
+      }
     }
   }
 

@@ -33,9 +33,10 @@ export interface CallLimits { cpuMs?: number; wallMs?: number }
 // How a call of ours came out.
 export const ANSWER_VALUE = 0;
 export const ANSWER_THROWN = 1;
-export const ANSWER_ENDED = 2;    // the worker at the other end could not answer; `value` is {code, message}
-export const ANSWER_FAILED = 3;   // nothing there to call, or the line is lost; `value` is the message
+export const ANSWER_ENDED = 2;    // the worker at the other end could not answer; `value` is an Ending
+export const ANSWER_FAILED = 3;   // nothing there to call, no room for it, or the line is lost; `value` is an Ending
 export type AnswerKind = 0 | 1 | 2 | 3;
+export interface Ending { code: string; message: string }
 
 // Us to the other side. Sending is never waited for.
 export interface Wire {
