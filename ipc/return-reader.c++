@@ -1,7 +1,8 @@
 #include "ipc/return-reader.h"
 
-#include <capnp/schema.h>
 #include <kj/debug.h>
+
+#include "ipc/ending.h"
 
 namespace glovebox {
 
@@ -17,14 +18,6 @@ kj::Promise<CallOutcome> readReturn(capnp::Response<rpc::Return>&& response) {
     }
   }
   return KJ_EXCEPTION(FAILED, "an answer of a kind this client does not know");
-}
-
-kj::StringPtr endingName(rpc::Ending::Code code) {
-  auto schema = capnp::Schema::from<rpc::Ending::Code>();
-  for (auto enumerant: schema.getEnumerants()) {
-    if (enumerant.getOrdinal() == static_cast<uint16_t>(code)) return enumerant.getProto().getName();
-  }
-  return "unknown"_kj;
 }
 
 }  // namespace glovebox

@@ -26,7 +26,4 @@ using CallOutcome = kj::OneOf<CallValue, CallThrown, CallEnded>;
 // Rejects if the answer is malformed or the worker ended while a large result was pulled; the message says which.
 kj::Promise<CallOutcome> readReturn(capnp::Response<rpc::Return>&& response);
 
-// The name of an ending as users see it: the schema's.
-kj::StringPtr endingName(rpc::Ending::Code code);
-
 }  // namespace glovebox

@@ -5,7 +5,7 @@
 
 #include <string_view>
 
-#include "ipc/return-reader.h"
+#include "ipc/ending.h"
 #include "policy/layers.h"
 #include "supervisor/loaded-worker.h"
 #include "supervisor/outward.h"

@@ -5,10 +5,9 @@
 #include <iterator>
 #include <utility>
 
-#include "ipc/exception-text.h"
+#include "ipc/ending.h"
 #include "ipc/guard-limits.h"
 #include "ipc/large-value.h"
-#include "ipc/return-reader.h"
 #include "ipc/wire-limits.h"
 
 namespace glovebox {
@@ -28,7 +27,7 @@ ValueGraph errorGraph(kj::StringPtr message) {
 // Nobody answered.
 RemoteAnswer failedAnswer(const kj::Exception& exception) {
   RemoteAnswer answer;
-  answer.code = exception.getType() == kj::Exception::Type::OVERLOADED ? "overloaded" : "disconnected";
+  answer.code = failureName(exception).cStr();
   answer.message = textWithoutHops(exception).cStr();
   return answer;
 }

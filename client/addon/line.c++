@@ -1,23 +1,18 @@
 #include "client/addon/line.h"
 
 #include <capnp/message.h>
-#include <capnp/schema.h>
 #include <kj/debug.h>
 
 #include <cstring>
 #include <list>
 
-#include "ipc/exception-text.h"
+#include "ipc/ending.h"
 #include "ipc/large-value.h"
 #include "ipc/payload.h"
 #include "ipc/wire-limits.h"
 
 namespace glovebox::client {
 namespace {
-
-// What FAILED answers are: whoever is refused for lack of room may try again, all else means that there is nobody to ask.
-constexpr kj::StringPtr CODE_OVERLOADED = "overloaded"_kj;
-constexpr kj::StringPtr CODE_DISCONNECTED = "disconnected"_kj;
 
 constexpr kj::StringPtr LINE_LOST = "The line to the supervisor was lost."_kj;
 constexpr kj::StringPtr LINE_CLOSED = "The line to the supervisor was closed."_kj;
@@ -46,12 +41,6 @@ kj::String describe(const kj::Exception& exception) {
   bool fromAfar = text.size() < exception.getDescription().size();
   if (!fromAfar && exception.getType() == kj::Exception::Type::DISCONNECTED) return kj::str(LINE_LOST);
   return kj::str(text);
-}
-
-kj::StringPtr endingName(rpc::Ending::Code code) {
-  auto names = capnp::Schema::from<rpc::Ending::Code>().getEnumerants();
-  auto number = static_cast<uint16_t>(code);
-  return number < names.size() ? names[number].getProto().getName() : "unknown"_kj;
 }
 
 // At most LABEL_BYTES_MAX bytes, and no half characters.
@@ -410,8 +399,7 @@ void Line::fail(Number id, const kj::Exception& exception) {
   auto found = imports_.find(id);
   if (found != imports_.end()) found->second.pipeline = nullptr;
   auto message = describe(exception);
-  auto code = exception.getType() == kj::Exception::Type::OVERLOADED ? CODE_OVERLOADED : CODE_DISCONNECTED;
-  answer(id, Answer{Answer::Kind::FAILED, nullptr, message, code, nullptr});
+  answer(id, Answer{Answer::Kind::FAILED, nullptr, message, failureName(exception), nullptr});
 }
 
 // One call under way is one that somebody waits for, and it may be near. With several there is enough else to do.
@@ -574,7 +562,7 @@ void Line::end(kj::StringPtr message) {
 
 void Line::answerAllAsFailed() {
   while (!calls_.empty()) {
-    answer(*calls_.begin(), Answer{Answer::Kind::FAILED, nullptr, endMessage_, CODE_DISCONNECTED, nullptr});
+    answer(*calls_.begin(), Answer{Answer::Kind::FAILED, nullptr, endMessage_, DISCONNECTED_NAME, nullptr});
   }
 }
 

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "client/cpp/value.h"
-#include "ipc/return-reader.h"
+#include "ipc/ending.h"
 
 namespace glovebox::client {
 namespace {
