@@ -36,6 +36,9 @@ struct Call {
     get @2 :Void;
     # Read the property.
   }
+
+  account @3 :Bool;
+  # From a client: the answer is to come with an account of the run. Ignored from a worker.
 }
 
 struct Return {
@@ -54,6 +57,44 @@ struct Return {
 
   disposable @4 :Bool;
   # The result has a disposer of its own at the callee, which is run when `pipeline` is dropped.
+
+  account @5 :Account;
+  # What the run took, if the call asked for it. By the supervisor's books; what a worker writes here is ignored.
+}
+
+struct Account {
+  # What one call on a worker took and did, by the books of the supervisor and the kernel. Where calls of one worker overlap, each
+  # is charged what any of them used: one thread serves them all, and what the code says of itself is not believed.
+
+  outcome @0 :Ending.Code;
+  startTime @1 :Float64;        # Milliseconds since the epoch.
+  wallUs @2 :UInt64;            # Microseconds from the call's arrival at the supervisor to its end.
+  cpuUs @3 :UInt64;             # Microseconds of CPU time of the worker's process, user and system.
+  peakMemoryBytes @4 :UInt64;   # The most that the worker's process has had resident in its life so far, shared pages included.
+  subRequests @5 :UInt32;       # Calls of the worker to others.
+  bytesIn @6 :UInt64;           # Of the call's arguments; of its result: bytesOut.
+  bytesOut @7 :UInt64;
+  capabilities @8 :List(Use);   # What the worker used of what it was handed.
+  logs @9 :List(LogMessage);    # In order. At most ACCOUNT_LOG_BYTES (ipc/wire-limits.h); then `truncated`.
+  exceptions @10 :List(ThrownError);
+  truncated @11 :Bool;          # Logs, exceptions or capabilities are missing for lack of room.
+
+  struct Use {
+    label @0 :Text;     # As in External. Empty: it had none, or all others together.
+    kind @1 :Text;      # "stub", "service", "readable", "writable", "loader"
+    calls @2 :UInt64;
+    bytesOut @3 :UInt64;   # From the worker.
+    bytesIn @4 :UInt64;    # To it.
+  }
+}
+
+struct ThrownError {
+  # What the code threw and did not catch, as the worker words it: nothing of it may be relied on.
+
+  time @0 :Float64;   # As in LogMessage.
+  name @1 :Text;
+  message @2 :Text;
+  stack @3 :Text;
 }
 
 struct Payload {
@@ -107,7 +148,8 @@ interface ByteSource $Cxx.allowCancellation {
 
 struct Ending {
   # How a call came to an end without a result. The list is closed; supervisor/outcome.h has a sentence for each that
-  # tells the user what to do.
+  # tells the user what to do. The same names stand wherever a run's end is told: accounts, status, tails, errors of the Node
+  # package, exit codes of the command.
 
   code @0 :Code;
   message @1 :Text;
@@ -128,6 +170,12 @@ struct Ending {
     hung @11;              # The call can never settle: nothing is left that could settle it.
     exceededLogs @12;
     overloaded @13;        # Too many calls in flight, or too many workers.
+    exceededSubrequests @14;
+    evicted @15;           # The worker was ended for its idle time, its age, or for want of memory; no call was under way in it.
+    aborted @16;           # Its own code ended the worker (abortIsolate), or its owner did by name (Loader.abort).
+    canceled @17;          # Of accounts only: the caller gave the call up.
+    ok @18;                # Of accounts only: it returned.
+    exception @19;         # Of accounts only: it threw.
   }
 }
 
@@ -135,8 +183,9 @@ interface Console {
   # Where `console.*` goes. Implemented by the caller of `load`; called by the worker through the supervisor, which
   # counts bytes and drops what exceeds the limit.
 
-  write @0 (messages :List(LogMessage)) -> ();
-  # At most one call under way per worker, at most LOG_BATCH_BYTES a call.
+  write @0 (messages :List(LogMessage), exceptions :List(ThrownError)) -> ();
+  # At most one call under way per worker, at most LOG_BATCH_BYTES a call. `exceptions` from a worker only: for accounts and
+  # tails; a console of a client's gets none.
 }
 
 struct LogMessage {

@@ -19,7 +19,9 @@ using import "worker.capnp".Limits;
 interface Supervisor {
   # The bootstrap capability of a client's connection.
 
-  loader @0 () -> (loader :Loader);
+  loader @0 (limits :Limits) -> (loader :Loader);
+  # A loader of one's own: names (`get`) of one are unknown to every other. `limits`: what its workers get at most; absent, or where 0,
+  # the supervisor's policy.
   status @1 () -> (json :Text);
   # A JSON document for people and monitoring: layers in force, pool, zygotes, live workers, endings by code.
 }
@@ -34,10 +36,41 @@ interface Loader {
   #
   # Whoever holds a Loader may load, so it is a capability like others and may be handed to a worker. What a worker loads
   # is bounded by the worker's own limits and ends with it, unless the worker handed on an entrypoint of it.
+
+  get @1 (name :Text, factory :WorkerFactory, console :Console) -> (worker :Worker);
+  # The warm worker of that name, at most NAME_BYTES_MAX; one for each loader and name. Returns at once. When a call needs the worker
+  # and there is none (not yet, or it died, was evicted or aborted), the latest `factory` given is asked, once for all who wait.
+  # A factory that fails fails the calls that wait, and nothing is remembered of it. Between calls the supervisor may evict the
+  # worker: it has been idle for its `idleMs`, or the named workers together need more memory than their budget, and it is the
+  # one least recently used. It is never evicted while a call is under way or somebody holds a capability that came out of one.
+
+  delete @2 (name :Text) -> (found :Bool);
+  # Ends the worker and forgets the name: calls under way, and calls on what earlier `get`s returned, end as `revoked`.
+
+  abort @3 (name :Text) -> (found :Bool);
+  # Ends the worker now: calls under way end as `aborted`. The next call makes it again.
+
+  list @4 () -> (workers :List(NamedWorker));
+  # In order of their last use, latest first.
+
+  struct NamedWorker {
+    name @0 :Text;
+    live @1 :Bool;              # It has a process now.
+    callsInFlight @2 :UInt32;
+    memoryBytes @3 :UInt64;     # Of the process's own when it was last looked at; 0 if not live.
+    idleMs @4 :UInt64;          # Since its last call ended.
+  }
+}
+
+interface WorkerFactory $Cxx.allowCancellation {
+  # Gives a named worker's code, each time there is none. Implemented by the caller of `get`.
+
+  code @0 () -> (code :WorkerCode, bulk :LargeValue);
+  # As in `load`. An exception's description is what the calls that wait for it fail with.
 }
 
 interface Worker {
-  # Dropping this and every Target that came from it ends the worker process.
+  # Dropping this and every Target that came from it ends the worker process, unless it has a name.
 
   getEntrypoint @0 (name :Text, props :Payload, limits :Limits) -> (entrypoint :Target);
   # An empty name is the default export. `props` absent: {}; inline otherwise. `limits` of each call on it; the lower of

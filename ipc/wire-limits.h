@@ -33,6 +33,15 @@ constexpr size_t CLIENT_MESSAGE_BYTES_MAX = 72u << 20;
 // One Console.write.
 constexpr size_t LOG_BATCH_BYTES = 32 * 1024;
 
+// What an Account holds of logs and exceptions; a page of them. More is for a console or a tail.
+constexpr size_t ACCOUNT_LOG_BYTES = 64 * 1024;
+
+// The name of a worker in Loader.get: enough for a path, a hash and a tenant's id.
+constexpr size_t NAME_BYTES_MAX = 1024;
+
+// WorkerCode.tails
+constexpr size_t TAILS_MAX = 8;
+
 // Worker Loader: sum of module bodies, and of the serialised env.
 constexpr size_t CODE_BYTES_MAX = 64u << 20;
 constexpr size_t ENV_BYTES_MAX = 1u << 20;

@@ -12,6 +12,7 @@ $Cxx.namespace("glovebox::rpc");
 
 using import "call.capnp".Target;
 using import "call.capnp".Payload;
+using import "call.capnp".LargeValue;
 using import "call.capnp".Console;
 
 interface WorkerProcess {
@@ -21,13 +22,18 @@ interface WorkerProcess {
   # Called once, first, before any user code: lock-down is complete and the pages that a first call touches are
   # touched. The supervisor then reads the seal back from /proc.
 
-  start @1 (code :WorkerCode, console :Console) -> (status :StartStatus);
-  # Called once. Loads and evaluates the modules. A failure of the code is remembered by the worker and answered to
+  start @1 (code :WorkerCode, console :Console, caches :List(Data)) -> (status :StartStatus);
+  # Called once. `caches`: of the modules, by their index, what `compile` gave for the same text, or nothing. Loads and evaluates the modules. A failure of the code is remembered by the worker and answered to
   # every call (`Return.thrown`), as Worker Loader does; `status` only tells the supervisor.
 
   getEntrypoint @2 (name :Text, props :Payload) -> (entrypoint :Target);
   # After `start`; may be pipelined behind it. An empty name is the default export. An unknown name is answered by each
   # call on the entrypoint.
+
+  compile @3 (modules :List(Module)) -> (caches :List(LargeValue));
+  # Instead of `start`, in a process that does nothing else before or after: V8's code cache of each module that is JavaScript, for
+  # workers that will be given exactly these modules. So what hostile text can do to the process that compiles it, it can do
+  # only to those who run the same text.
 
   enum StartStatus { ok @0; failed @1; }
 }
@@ -42,6 +48,9 @@ struct WorkerCode {
   modules @3 :List(Module);
   env @4 :Payload;                       # Inline. Root: an object. Absent: {}.
   limits @5 :Limits;
+  tails @6 :List(Target);
+  # Each is told of every call on the worker when that has ended: `tail(events)`, one TraceItem an event (Cloudflare's tail
+  # workers). At most TAILS_MAX.
 }
 
 struct Module {
@@ -59,7 +68,20 @@ struct Module {
 struct Limits {
   # 0 means: the supervisor's policy. A value above the policy is lowered to it.
 
-  cpuMs @0 :UInt32;      # CPU time of one call.
-  wallMs @1 :UInt32;     # Wall-clock time of one call.
-  memoryMb @2 :UInt32;   # JavaScript heap, ArrayBuffers and WebAssembly memory of the worker together, MiB.
+  # Of one call:
+  cpuMs @0 :UInt32;            # CPU time.
+  wallMs @1 :UInt32;           # Wall-clock time.
+  subRequests @3 :UInt32;      # Calls of the worker to others, but for the reads and writes of streams.
+
+  # Of a worker:
+  memoryMb @2 :UInt32;         # JavaScript heap, ArrayBuffers and WebAssembly memory together, MiB.
+  heapMb @4 :UInt32;           # The JavaScript heap alone, MiB.
+  startupCpuMs @5 :UInt32;     # CPU time for the evaluation of its modules; a call's cpuMs if that is less.
+  callsInFlight @6 :UInt32;    # Calls from outside at once.
+  capabilities @7 :UInt32;     # Held by it at once; and of it, held by others.
+  timers @8 :UInt32;           # Set at once.
+  logBytes @9 :UInt32;         # Of logs in its life; what is beyond is dropped, and said once.
+  resultBytes @10 :UInt32;     # Of one result or error.
+  idleMs @11 :UInt32;          # Without a call under way; then it is evicted.
+  lifetimeMs @12 :UInt32;      # Since it was loaded; then it is evicted as soon as no call is under way, and takes none any more.
 }

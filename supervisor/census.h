@@ -21,7 +21,7 @@ class Census {
   }
   uint64_t endings(rpc::Ending::Code code) const { return endings_[static_cast<size_t>(code)]; }
 
-  static constexpr size_t CODE_COUNT = static_cast<size_t>(rpc::Ending::Code::OVERLOADED) + 1;   // the schema's last
+  static constexpr size_t CODE_COUNT = static_cast<size_t>(rpc::Ending::Code::EXCEPTION) + 1;   // the schema's last
 
  private:
   std::array<uint64_t, CODE_COUNT> endings_{};

@@ -56,6 +56,34 @@ Outcome startFailed(kj::StringPtr why) {
   return {Code::START_FAILED, kj::str("No worker could be started: ", why)};
 }
 
+Outcome exceededSubrequests(uint32_t limit) {
+  return {Code::EXCEEDED_SUBREQUESTS, kj::str("The worker made more than its limit of ", limit, " calls to others in this call (Too many subrequests). "
+                                              "Let it ask for more at a time, or raise limits.subRequests.")};
+}
+
+Outcome evictedForIdleness(uint32_t limitMs) {
+  return {Code::EVICTED, kj::str("The worker was evicted: it was idle for longer than its limit of ", limitMs,
+                                 " ms. Load it again, raise limits.idleMs, or get() it by a name and have it made again when it is needed.")};
+}
+
+Outcome evictedForAge(uint32_t limitMs) {
+  return {Code::EVICTED, kj::str("The worker was evicted: it has lived for its limit of ", limitMs,
+                                 " ms. Load it again, raise limits.lifetimeMs, or get() it by a name and have it made again when it is needed.")};
+}
+
+Outcome evictedForMemory(uint64_t budgetBytes) {
+  return {Code::EVICTED, kj::str("The worker was evicted: all named workers together needed more than their budget of ", budgetBytes >> 20,
+                                 " MiB, and it was the one least recently used. Call it again to have it made again.")};
+}
+
+Outcome abortedByOwner() {
+  return {Code::ABORTED, kj::str("The worker was aborted by whoever loaded it, while the call was under way. Call it again to have it made again.")};
+}
+
+Outcome abortedByItself() {
+  return {Code::ABORTED, kj::str("The worker's own code ended it with abortIsolate(), and all its calls with it. Load it again.")};
+}
+
 Outcome fromProcessEnd(ProcessEnd end, uint32_t memoryLimitMb) {
   if (end.code == CLD_KILLED || end.code == CLD_DUMPED) {
     auto name = strsignal(end.status);

@@ -32,6 +32,12 @@ Outcome revoked();
 Outcome hung();
 Outcome overloaded(kj::StringPtr what, uint32_t limit);
 Outcome startFailed(kj::StringPtr why);
+Outcome exceededSubrequests(uint32_t limit);
+Outcome evictedForIdleness(uint32_t limitMs);
+Outcome evictedForAge(uint32_t limitMs);
+Outcome evictedForMemory(uint64_t budgetBytes);   // of all named workers
+Outcome abortedByOwner();
+Outcome abortedByItself();
 
 // A process that ended without the supervisor's doing.
 Outcome fromProcessEnd(ProcessEnd end, uint32_t memoryLimitMb);

@@ -111,6 +111,12 @@ export type GloveboxErrorCode =
   | "exceededLogs"
   /** Too many calls under way, or too many workers. */
   | "overloaded"
+  /** The worker made more calls to others, during this call, than it may. */
+  | "exceededSubrequests"
+  /** The worker was ended between calls: for its idle time, its age, or for want of memory. */
+  | "evicted"
+  /** Its own code ended the worker, or `abort()` did. */
+  | "aborted"
   /** There is nobody to ask any more: the connection is closed or lost. */
   | "disconnected"
   /** There never was: `connect()` failed. */

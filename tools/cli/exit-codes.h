@@ -10,7 +10,7 @@ enum ExitCode : int {
   EXIT_CODE_OK = 0,
   EXIT_CODE_FAILED = 1,              // `audit`: an attempt succeeded
   EXIT_CODE_USAGE = 64,              // wrong options; nothing ran
-  EXIT_CODE_CODE_ERROR = 65,         // the code did not start, threw, or can never settle
+  EXIT_CODE_CODE_ERROR = 65,         // the code did not start, threw, ended its worker, or can never settle
   EXIT_CODE_NO_INPUT = 66,           // a file cannot be opened
   EXIT_CODE_UNAVAILABLE = 69,        // no supervisor: none listens, it could not start, or it is full
   EXIT_CODE_INTERNAL = 70,           // a mistake of Glovebox's own
@@ -33,13 +33,19 @@ constexpr ExitCode exitCodeOf(rpc::Ending::Code code) {
     case Code::EXCEEDED_MEMORY:
     case Code::EXCEEDED_RESULT_SIZE:
     case Code::EXCEEDED_LOGS:
+    case Code::EXCEEDED_SUBREQUESTS:
+    case Code::EVICTED:
     case Code::TERMINATED: return EXIT_CODE_LIMIT;
     case Code::PROTOCOL_VIOLATION: return EXIT_CODE_PROTOCOL;
     case Code::EXITED: return EXIT_CODE_KILLED_OUTSIDE;
-    case Code::HUNG: return EXIT_CODE_CODE_ERROR;
+    case Code::HUNG:
+    case Code::ABORTED:
+    case Code::EXCEPTION: return EXIT_CODE_CODE_ERROR;
     case Code::START_FAILED:
     case Code::OVERLOADED: return EXIT_CODE_UNAVAILABLE;
-    case Code::REVOKED: return EXIT_CODE_INTERNAL;
+    case Code::REVOKED:
+    case Code::CANCELED: return EXIT_CODE_INTERNAL;
+    case Code::OK: return EXIT_CODE_OK;
   }
   return EXIT_CODE_INTERNAL;
 }
