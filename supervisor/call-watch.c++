@@ -44,24 +44,23 @@ struct Watch {
       worker.end(kj::mv(outcome));
       return kj::NEVER_DONE;
     }
-    worker.softStop(outcome.clone());
-    auto grace = std::min(std::max(limit / 2, GRACE_MIN), GRACE_MAX);
-    return killAfter(grace, worker.cpuTime() + grace, timer.now() + grace * PATIENCE, kj::mv(outcome));
-  }
-
-  // The grace period is of CPU time, so that a worker which does not get the processor is not killed for it, but not of
-  // CPU time alone, so that one which sleeps through the signal does not live for ever.
-  kj::Promise<void> killAfter(kj::Duration wait, kj::Duration cpuDeadline, kj::TimePoint deadline, Outcome outcome) {
-    return timer.afterDelay(wait).then([this, cpuDeadline, deadline, outcome = kj::mv(outcome)]() mutable -> kj::Promise<void> {
-      auto cpu = worker.cpuTime();
-      if (cpu < cpuDeadline && timer.now() < deadline) {
-        return killAfter(std::max(cpuDeadline - cpu, GRAIN), cpuDeadline, deadline, kj::mv(outcome));
-      }
-      worker.end(kj::mv(outcome));
-      return kj::NEVER_DONE;
-    });
+    return stopWorker(timer, worker, kj::mv(outcome), limit);
   }
 };
+
+// The grace period is of CPU time, so that a worker which does not get the processor is not killed for it, but not of
+// CPU time alone, so that one which sleeps through the signal does not live for ever.
+kj::Promise<void> killAfter(kj::Timer& timer, WorkerPeer& worker, kj::Duration wait, kj::Duration cpuDeadline, kj::TimePoint deadline,
+                            Outcome outcome) {
+  return timer.afterDelay(wait).then([&timer, &worker, cpuDeadline, deadline, outcome = kj::mv(outcome)]() mutable -> kj::Promise<void> {
+    auto cpu = worker.cpuTime();
+    if (cpu < cpuDeadline && timer.now() < deadline) {
+      return killAfter(timer, worker, std::max(cpuDeadline - cpu, GRAIN), cpuDeadline, deadline, kj::mv(outcome));
+    }
+    worker.end(kj::mv(outcome));
+    return kj::NEVER_DONE;
+  });
+}
 
 }  // namespace
 
@@ -69,6 +68,12 @@ kj::Promise<void> watchCall(kj::Timer& timer, WorkerPeer& worker, CallLimits lim
   auto watch = kj::heap<Watch>(Watch{timer, worker, limits, atLimit, where, timer.now(), worker.cpuTime()});
   auto promise = watch->next();
   return promise.attach(kj::mv(watch));
+}
+
+kj::Promise<void> stopWorker(kj::Timer& timer, WorkerPeer& worker, Outcome outcome, kj::Duration limit) {
+  worker.softStop(outcome.clone());
+  auto grace = std::min(std::max(limit / 2, GRACE_MIN), GRACE_MAX);
+  return killAfter(timer, worker, grace, worker.cpuTime() + grace, timer.now() + grace * PATIENCE, kj::mv(outcome));
 }
 
 }  // namespace glovebox

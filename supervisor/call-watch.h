@@ -17,6 +17,7 @@ namespace glovebox {
 struct CallLimits {
   uint32_t cpuMs;
   uint32_t wallMs;
+  uint32_t subRequests = 0;   // not watched here: supervisor/subrequests.h
 };
 
 enum class AtLimit {
@@ -26,5 +27,8 @@ enum class AtLimit {
 
 // Never resolves; dropping it ends the watch. `where` is for the message: "in this call". `worker` and `timer` outlive it.
 kj::Promise<void> watchCall(kj::Timer& timer, WorkerPeer& worker, CallLimits limits, AtLimit atLimit, kj::StringPtr where);
+
+// Asks the worker to stop and, if this is not dropped within the grace period of such a limit, kills it. Never resolves.
+kj::Promise<void> stopWorker(kj::Timer& timer, WorkerPeer& worker, Outcome outcome, kj::Duration limit);
 
 }  // namespace glovebox

@@ -1,5 +1,5 @@
 #pragma once
-// A worker's logs on their way to whoever loaded it, up to LOG_BYTES_MAX; what is beyond is dropped, and said once. What a
+// A worker's logs on their way to whoever loaded it, up to a limit of bytes in its life; what is beyond is dropped, and said once. What a
 // worker said before it died still arrives; once it is revoked, nothing does.
 
 #include "supervisor/membrane.h"
@@ -8,13 +8,14 @@ namespace glovebox {
 
 class ConsoleMembrane final: public rpc::Console::Server {
  public:
-  ConsoleMembrane(kj::Own<Membrane> membrane, rpc::Console::Client console)
-      : membrane_(kj::mv(membrane)), console_(kj::mv(console)) {}
+  ConsoleMembrane(kj::Own<Membrane> membrane, rpc::Console::Client console, size_t bytesMax)
+      : membrane_(kj::mv(membrane)), console_(kj::mv(console)), bytesMax_(bytesMax) {}
   kj::Promise<void> write(WriteContext context) override;
 
  private:
   kj::Own<Membrane> membrane_;
   rpc::Console::Client console_;
+  const size_t bytesMax_;
   size_t bytes_ = 0;
   bool full_ = false;
 };

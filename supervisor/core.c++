@@ -7,6 +7,7 @@
 #include "ipc/uv-event-port.h"
 #include "policy/filter-compiler.h"
 #include "policy/limits.h"
+#include "supervisor/membrane-limits.h"
 
 namespace glovebox {
 namespace {
@@ -26,12 +27,20 @@ policy::CgroupLimits cgroupLimits(const SupervisorOptions& options) {
   return limits;
 }
 
+// No policy grants more than the wire and the membrane can keep.
+SupervisorOptions keepable(SupervisorOptions options) {
+  options.limits = lowerOf(options.limits, {.callsInFlight = membrane::INWARD_CALLS_MAX,
+                                            .capabilities = membrane::LIVE_CAPABILITIES_MAX,
+                                            .resultBytes = wire::PAYLOAD_BYTES_MAX});
+  return options;
+}
+
 }  // namespace
 
 Core::Core(UvEventPort& port, Installation installation, SupervisorOptions options, kj::Maybe<WorkerSupply&> supply)
     : port(port),
       installation(kj::mv(installation)),
-      options(options),
+      options(keepable(options)),
       filter(policy::compileWorkerFilter(options.profile)),
       cgroups(cgroupLimits(options)),
       reaper(port),
@@ -52,7 +61,7 @@ void Core::noteCallEnded(bool workerHadAnswered) {
 PoolOptions Core::poolOptions() {
   PoolOptions pool{[this]() { return zygoteOptions(); }};
   pool.size = options.poolSize == 0 ? defaultPoolSize() : options.poolSize;
-  pool.memoryMbMax = options.memoryMbMax;
+  pool.memoryMbMax = options.limits.memoryMb;
   pool.allowMissing = options.allowMissing;
   pool.zygoteForksMax = options.zygoteForksMax;
   pool.zygoteAgeMax = options.zygoteAgeSecondsMax * kj::SECONDS;
@@ -74,7 +83,7 @@ ZygoteOptions Core::zygoteOptions() {
   zygote.cgroupFiles = cgroupFiles.finish();
   zygote.profile = options.profile;
   zygote.allowMissing = options.allowMissing;
-  zygote.heapMbMax = options.memoryMbMax;
+  zygote.heapMbMax = options.limits.memoryMb;
   zygote.filter = kj::arrayPtr(filter.data(), filter.size());
   return zygote;
 }

@@ -1,17 +1,10 @@
 #include "supervisor/inward.h"
 
-#include <algorithm>
-
+#include "ipc/limits-message.h"
 #include "supervisor/cancellation.h"
 #include "supervisor/payload-membrane.h"
 
 namespace glovebox {
-namespace {
-
-// The lower of the two; 0 asks for nothing.
-uint32_t lower(uint32_t asked, uint32_t own) { return asked == 0 ? own : std::min(asked, own); }
-
-}  // namespace
 
 InwardTarget::InwardTarget(kj::Own<LoadedWorker> worker, rpc::Target::Client inner, CallLimits limits, Origin origin,
                            kj::Maybe<Membrane&> holder)
@@ -60,9 +53,8 @@ capnp::Capability::Client InwardConsole::cloneFor(kj::Maybe<Membrane&> holder) {
 InwardWorker::InwardWorker(kj::Own<LoadedWorker> worker, kj::Maybe<Membrane&> holder): Handle(kj::mv(worker), holder) {}
 
 kj::Promise<void> InwardWorker::getEntrypoint(GetEntrypointContext context) {
-  auto asked = context.getParams().getLimits();
-  auto own = worker().limits();
-  CallLimits limits{lower(asked.getCpuMs(), own.cpuMs), lower(asked.getWallMs(), own.wallMs)};
+  auto lower = lowerOf(readLimits(context.getParams().getLimits()), worker().limits());
+  CallLimits limits{lower.cpuMs, lower.wallMs, lower.subRequests};
   auto target = worker().getEntrypoint(context.getParams());
   context.getResults().setEntrypoint(make<InwardTarget>(kj::addRef(worker()), kj::mv(target), limits, Origin::OBJECT));
   return kj::READY_NOW;

@@ -46,6 +46,9 @@ struct Traffic {
 };
 
 struct Ledger {
+  explicit Ledger(uint32_t capabilitiesMax): capabilitiesMax(capabilitiesMax) {}
+
+  const uint32_t capabilitiesMax;
   Meter outwardCalls{"calls to others under way at once", membrane::OUTWARD_CALLS_MAX,
                      "Wait for some of them before you make more."};
   Meter outwardBytes{"bytes of arguments in calls to others under way at once", membrane::OUTWARD_BYTES_MAX,
@@ -53,9 +56,9 @@ struct Ledger {
   // Counted by the guard; here are the words.
   Meter unreadAnswers{"answers that it has not read", membrane::UNREAD_ANSWERS_MAX, "Let it read them before it asks for more."};
   // Held by the worker; and of the worker, held by others.
-  Meter outwardCapabilities{"capabilities held at once", membrane::LIVE_CAPABILITIES_MAX,
+  Meter outwardCapabilities{"capabilities held at once", capabilitiesMax,
                             "Dispose of stubs that are not needed any more."};
-  Meter inwardCapabilities{"capabilities of its own that others hold at once", membrane::LIVE_CAPABILITIES_MAX,
+  Meter inwardCapabilities{"capabilities of its own that others hold at once", capabilitiesMax,
                            "Let their holders dispose of some, or hand over fewer functions and objects."};
   Meter waitingAnswerBytes{"bytes of answers that wait to be read", membrane::WAITING_ANSWER_BYTES_MAX,
                            "Let it read some of them before it asks for more."};

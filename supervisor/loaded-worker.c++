@@ -4,6 +4,7 @@
 
 #include <kj/debug.h>
 
+#include "ipc/limits-message.h"
 #include "ipc/uv-event-port.h"
 #include "ipc/wire-limits.h"
 #include "supervisor/console-membrane.h"
@@ -12,26 +13,22 @@
 #include "supervisor/thrown.h"
 
 namespace glovebox {
-namespace {
 
-// Worker Loader gives start-up one second of CPU; less if a call has less.
-constexpr uint32_t STARTUP_CPU_MS_MAX = 1'000;
-
-}  // namespace
-
-LoadedWorker::LoadedWorker(kj::Own<Core> core, Policy policy, rpc::WorkerCode::Reader code, capnp::List<rpc::Module>::Reader modules,
+LoadedWorker::LoadedWorker(kj::Own<Core> core, WorkerLimits limits, rpc::WorkerCode::Reader code, capnp::List<rpc::Module>::Reader modules,
                            kj::Maybe<rpc::Console::Client> console)
-    : LoadedWorker(kj::mv(core), policy, kj::newPromiseAndFulfiller<void>(), tryFindCodeError(code, modules)) {
+    : LoadedWorker(kj::mv(core), limits, kj::newPromiseAndFulfiller<void>(), tryFindCodeError(code, modules)) {
   if (codeError_ == nullptr) start(code, modules, kj::mv(console));
 }
 
-LoadedWorker::LoadedWorker(kj::Own<Core> core, Policy policy, kj::PromiseFulfillerPair<void> revoked, kj::Maybe<CodeError> codeError)
+LoadedWorker::LoadedWorker(kj::Own<Core> core, WorkerLimits limits, kj::PromiseFulfillerPair<void> revoked, kj::Maybe<CodeError> codeError)
     : core_(kj::mv(core)),
-      policy_(policy),
+      limits_(limits),
       id_(core_->kinship.nextId_++),
-      membrane_(kj::refcounted<Membrane>(kj::addRef(*core_), *this)),
+      membrane_(kj::refcounted<Membrane>(kj::addRef(*core_), *this, limits.capabilities)),
       readGate_(kj::refcounted<ReadGate>()),
       codeError_(kj::mv(codeError)),
+      stop_(kj::READY_NOW),
+      lifespan_(core_->port.getTimer(), limits.idleMs, limits.lifetimeMs, [this](Outcome outcome) { expire(kj::mv(outcome)); }),
       revokedFulfiller_(kj::mv(revoked.fulfiller)),
       revoked_(revoked.promise.fork()),
       acquired_(nullptr),
@@ -73,12 +70,9 @@ void LoadedWorker::start(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>:
   copyHeadOfCode(code, copy);
   copy.setModules(modules);
   if (code.hasEnv()) copyPayload(code.getEnv(), env, copy.initEnv(), membrane_->intoWorker(), wire::PAYLOAD_BYTES_MAX);
-  auto limits = copy.initLimits();
-  limits.setCpuMs(policy_.call.cpuMs);
-  limits.setWallMs(policy_.call.wallMs);
-  limits.setMemoryMb(policy_.memoryMb);
+  writeLimits(limits_, copy.initLimits());
   KJ_IF_MAYBE(c, console) {
-    request.setConsole(kj::heap<ConsoleMembrane>(kj::addRef(*membrane_), membrane_->adopt(kj::mv(*c)).castAs<rpc::Console>()));
+    request.setConsole(kj::heap<ConsoleMembrane>(kj::addRef(*membrane_), membrane_->adopt(kj::mv(*c)).castAs<rpc::Console>(), limits_.logBytes));
   }
   // Whether the code failed is told by the worker in each answer; if the process died, whenEnded() tells.
   started_ = request.send()
@@ -98,6 +92,7 @@ LoadedWorker::~LoadedWorker() noexcept(false) {
   // may be something that the line is just doing.
   startWatch_ = nullptr;
   deathWatch_ = nullptr;
+  stop_ = nullptr;
   KJ_IF_MAYBE(worker, worker_) {
     kj::evalLater([worker = kj::mv(*worker), core = kj::addRef(*core_)]() {}).detach([](kj::Exception&& exception) {
       KJ_LOG(ERROR, exception);
@@ -107,11 +102,12 @@ LoadedWorker::~LoadedWorker() noexcept(false) {
 }
 
 void LoadedWorker::adopt(kj::Own<WorkerPeer> worker) {
-  worker->setMemoryLimit(policy_.memoryMb);
-  CallLimits limits{std::min(policy_.call.cpuMs, STARTUP_CPU_MS_MAX), policy_.call.wallMs};
+  worker->setMemoryLimit(limits_.memoryMb);
+  CallLimits limits{std::min(limits_.cpuMs, limits_.startupCpuMs), limits_.wallMs};
   startWatch_ = watchCall(core_->port.getTimer(), *worker, limits, AtLimit::KILL, "while its modules were evaluated"_kj)
                     .eagerlyEvaluate([](kj::Exception&& exception) { KJ_LOG(ERROR, exception); });
   if (membrane_->isCut()) worker->end(revoked());
+  KJ_IF_MAYBE(outcome, expired_) worker->end(outcome->clone());
   readGate_->open(*worker);
   worker_ = kj::mv(worker);
 }
@@ -170,8 +166,12 @@ kj::Promise<void> LoadedWorker::call(Route& route, CallContext context, CallLimi
     setThrown(context.getResults(), error->prototype, error->message);
     return kj::READY_NOW;
   }
-  if (callsInFlight_ >= membrane::INWARD_CALLS_MAX) {
-    end(context.getResults(), overloaded("calls in flight on one worker"_kj, membrane::INWARD_CALLS_MAX));
+  if (callsInFlight_ >= limits_.callsInFlight) {
+    end(context.getResults(), overloaded("calls in flight on one worker"_kj, limits_.callsInFlight));
+    return kj::READY_NOW;
+  }
+  KJ_IF_MAYBE(outcome, lifespan_.tryTooOld()) {
+    end(context.getResults(), *outcome);
     return kj::READY_NOW;
   }
   if (isTooDeep(context.getParams())) {
@@ -184,6 +184,8 @@ kj::Promise<void> LoadedWorker::call(Route& route, CallContext context, CallLimi
     return kj::READY_NOW;
   }
   callsInFlight_++;
+  lifespan_.callBegan();
+  auto counted = subrequests_.begin(limits.subRequests);
   core_->census.callsInFlight++;
   bool answeredBefore = hasAnswered_;
   core_->noteCallSent(answeredBefore);
@@ -193,8 +195,11 @@ kj::Promise<void> LoadedWorker::call(Route& route, CallContext context, CallLimi
     return noAnswer(kj::mv(exception), origin);
   });
   auto died = whenEnded().then([this, context](Outcome outcome) mutable { end(context.getResults(), outcome); });
-  return answered.exclusiveJoin(kj::mv(died)).exclusiveJoin(watch(limits)).attach(kj::defer([this, answeredBefore]() {
+  return answered.exclusiveJoin(kj::mv(died)).exclusiveJoin(watch(limits)).attach(kj::defer([this, answeredBefore, counted]() {
     callsInFlight_--;
+    subrequests_.end(counted);
+    if (!subrequests_.anyBefore(stopSerial_)) stop_ = kj::READY_NOW;   // it heard
+    lifespan_.callEnded();
     core_->census.callsInFlight--;
     core_->noteCallEnded(answeredBefore);
     core_->supply().noteAnswered();
@@ -212,7 +217,7 @@ kj::Promise<void> LoadedWorker::forward(Route& route, CallContext context, const
   auto wrap = [membrane = kj::addRef(*membrane_)](rpc::Target::Client inner) mutable -> rpc::Target::Client {
     if (!membrane->ledger.inwardCapabilities.hasRoom()) return KJ_EXCEPTION(OVERLOADED, membrane->ledger.inwardCapabilities.refusal());
     auto& worker = membrane->worker();
-    return Handle::make<InwardTarget>(kj::addRef(worker), kj::mv(inner), worker.limits(), Origin::PROMISED);
+    return Handle::make<InwardTarget>(kj::addRef(worker), kj::mv(inner), worker.callLimits(), Origin::PROMISED);
   };
   auto promised = kj::refcounted<PromisedResult>(kj::mv(static_cast<rpc::Return::Pipeline&>(sent)), kj::mv(wrap));
   context.setPipeline(promised->pipeline());
@@ -243,7 +248,27 @@ kj::Promise<void> LoadedWorker::read(Route& route, uint64_t offset, uint32_t len
         })
         .catch_([this](kj::Exception&& exception) { return mistrust(kj::mv(exception)); });
   };
-  return whileAlive(route.send(kj::mv(send))).exclusiveJoin(watch(policy_.call));
+  return whileAlive(route.send(kj::mv(send))).exclusiveJoin(watch(callLimits()));
+}
+
+bool LoadedWorker::admitSubrequest() {
+  KJ_IF_MAYBE(limit, subrequests_.add()) {
+    KJ_IF_MAYBE(worker, worker_) {
+      // All calls under way end by it, as at any other limit: the worker has one thread. Those that come meanwhile do not.
+      if (!subrequests_.anyBefore(stopSerial_)) {
+        stop_ = stopWorker(core_->port.getTimer(), **worker, exceededSubrequests(*limit), callLimits().cpuMs * kj::MILLISECONDS)
+                    .eagerlyEvaluate([](kj::Exception&& exception) { KJ_LOG(ERROR, exception); });
+      }
+      stopSerial_ = subrequests_.nextSerial();
+    }
+    return false;
+  }
+  return true;
+}
+
+void LoadedWorker::expire(Outcome outcome) {
+  KJ_IF_MAYBE(worker, worker_) (*worker)->end(outcome.clone());
+  expired_ = kj::mv(outcome);
 }
 
 kj::Promise<void> LoadedWorker::whileAlive(kj::Promise<void> promise) {
@@ -273,7 +298,7 @@ void LoadedWorker::answer(rpc::Return::Reader from, CallContext& context, Promis
   KJ_REQUIRE(isThrown || from.isValue(), "an answer of a kind that this supervisor does not know");
   auto payload = isThrown ? from.getThrown() : from.getValue();
   auto manifest = inspect(payload);
-  if (manifest.largeBytes > wire::PAYLOAD_BYTES_MAX) return end(context.getResults(), exceededResultSize());
+  if (manifest.bytes() > limits_.resultBytes) return end(context.getResults(), exceededResultSize(limits_.resultBytes));
   auto& room = membrane_->ledger.inwardCapabilities;
   if (!room.hasRoom(manifest.capabilities)) return setThrown(context.getResults(), ErrorPrototype::ERROR, room.refusal());
   auto to = context.getResults(manifest.size());
@@ -297,7 +322,7 @@ void LoadedWorker::answerEnding(rpc::Ending::Reader ending, rpc::Return::Builder
         KJ_IF_MAYBE(reason, (*worker)->lastSoftStop()) return end(to, *reason);
       }
       break;
-    case rpc::Ending::Code::EXCEEDED_MEMORY: return end(to, exceededMemory(policy_.memoryMb));
+    case rpc::Ending::Code::EXCEEDED_MEMORY: return end(to, exceededMemory(limits_.memoryMb));
     case rpc::Ending::Code::HUNG: return end(to, hung());
     default: break;
   }

@@ -11,9 +11,11 @@
 #include "ipc/control.capnp.h"
 #include "supervisor/call-watch.h"
 #include "supervisor/core.h"
+#include "supervisor/lifespan.h"
 #include "supervisor/membrane.h"
 #include "supervisor/read-gate.h"
 #include "supervisor/route.h"
+#include "supervisor/subrequests.h"
 #include "supervisor/worker-code.h"
 
 namespace glovebox {
@@ -23,23 +25,19 @@ class PromisedResult;
 
 class LoadedWorker final: public kj::Refcounted {
  public:
-  struct Policy {
-    CallLimits call;
-    uint32_t memoryMb;
-  };
   using CallContext = capnp::CallContext<rpc::Call, rpc::Return>;
 
   // Takes a worker and sends it the code; what is given is read before this returns. A code error is kept and answered to
   // every call, and no process is used for it. `modules` are the code's own unless they came another way.
-  LoadedWorker(kj::Own<Core> core, Policy policy, rpc::WorkerCode::Reader code, capnp::List<rpc::Module>::Reader modules,
+  LoadedWorker(kj::Own<Core> core, WorkerLimits limits, rpc::WorkerCode::Reader code, capnp::List<rpc::Module>::Reader modules,
                kj::Maybe<rpc::Console::Client> console);
   ~LoadedWorker() noexcept(false);
   KJ_DISALLOW_COPY(LoadedWorker);
 
   Core& core() { return *core_; }
   Membrane& membrane() { return *membrane_; }
-  const CallLimits& limits() const { return policy_.call; }
-  uint32_t memoryMb() const { return policy_.memoryMb; }
+  const WorkerLimits& limits() const { return limits_; }
+  CallLimits callLimits() const { return {limits_.cpuMs, limits_.wallMs, limits_.subRequests}; }
 
   // A target in the worker itself, without the membrane; props cross it.
   rpc::Target::Client getEntrypoint(rpc::Worker::GetEntrypointParams::Reader params);
@@ -50,6 +48,9 @@ class LoadedWorker final: public kj::Refcounted {
 
   // One read of a large result, under the worker's limits.
   kj::Promise<void> read(Route& route, uint64_t offset, uint32_t length, rpc::ByteSource::ReadResults::Builder results);
+
+  // The worker is about to call somebody else. False: it is over the limit of a call that it is in; that one ends.
+  bool admitSubrequest();
 
   // Something else that the worker is asked to do: given up when it ends.
   kj::Promise<void> whileAlive(kj::Promise<void> promise);
@@ -74,7 +75,7 @@ class LoadedWorker final: public kj::Refcounted {
   friend class Kinship;
 
   kj::Own<Core> core_;
-  Policy policy_;
+  const WorkerLimits limits_;
   const uint64_t id_;
   kj::Own<Membrane> membrane_;
   kj::Own<ReadGate> readGate_;
@@ -84,8 +85,13 @@ class LoadedWorker final: public kj::Refcounted {
   kj::Maybe<CodeError> codeError_;
   kj::Maybe<kj::Own<WorkerPeer>> worker_;     // once there is one
   kj::Maybe<Outcome> startFailure_;           // or there can be none
+  kj::Maybe<Outcome> expired_;                // it was to go before it had come
   uint32_t callsInFlight_ = 0;
   bool hasAnswered_ = false;
+  Subrequests subrequests_;
+  uint64_t stopSerial_ = 0;                   // calls before this were told to stop
+  kj::Promise<void> stop_;
+  Lifespan lifespan_;
   kj::Own<kj::PromiseFulfiller<void>> revokedFulfiller_;
   kj::ForkedPromise<void> revoked_;
   kj::ForkedPromise<void> acquired_;          // worker_ or startFailure_ is set
@@ -94,11 +100,12 @@ class LoadedWorker final: public kj::Refcounted {
   kj::Promise<void> startWatch_;
   kj::Promise<void> deathWatch_;
 
-  LoadedWorker(kj::Own<Core> core, Policy policy, kj::PromiseFulfillerPair<void> revoked, kj::Maybe<CodeError> codeError);
+  LoadedWorker(kj::Own<Core> core, WorkerLimits limits, kj::PromiseFulfillerPair<void> revoked, kj::Maybe<CodeError> codeError);
   void start(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>::Reader modules, kj::Maybe<rpc::Console::Client> console);
   void adopt(kj::Own<WorkerPeer> worker);
   kj::Promise<Outcome> whenEnded();
   kj::Promise<void> watch(CallLimits limits);
+  void expire(Outcome outcome);
   kj::Promise<void> forward(Route& route, CallContext context, const Manifest& manifest, Origin origin);
   // There is no answer: the line is lost, there was nothing to call, or the worker broke the wire's rules.
   kj::Promise<void> noAnswer(kj::Exception&& exception, Origin origin);

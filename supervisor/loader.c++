@@ -1,10 +1,9 @@
 #include "supervisor/loader.h"
 
-#include <algorithm>
-
 #include <kj/debug.h>
 
 #include "ipc/large-value.h"
+#include "ipc/limits-message.h"
 #include "supervisor/cancellation.h"
 #include "supervisor/inward.h"
 #include "supervisor/loaded-worker.h"
@@ -12,9 +11,6 @@
 
 namespace glovebox {
 namespace {
-
-// The lower of what was asked for and what the policy allows; 0 asks for the policy's.
-uint32_t bounded(uint32_t asked, uint32_t policy) { return asked == 0 ? policy : std::min(asked, policy); }
 
 class FailedTarget final: public rpc::Target::Server {
  public:
@@ -67,12 +63,10 @@ void LoaderImpl::load(LoadContext& context, capnp::List<rpc::Module>::Reader mod
         kj::str("Too many live workers: the limit is ", options.workersMax, ". Dispose of some, then try again.")));
   }
   auto params = context.getParams();
-  auto asked = params.getCode().getLimits();
-  LoadedWorker::Policy policy{{bounded(asked.getCpuMs(), options.cpuMsMax), bounded(asked.getWallMs(), options.wallMsMax)},
-                              bounded(asked.getMemoryMb(), options.memoryMbMax)};
+  auto limits = lowerOf(readLimits(params.getCode().getLimits()), limits_);
   kj::Maybe<rpc::Console::Client> console;
   if (params.hasConsole()) console = params.getConsole();
-  auto worker = kj::refcounted<LoadedWorker>(kj::addRef(*core_), policy, params.getCode(), modules, kj::mv(console));
+  auto worker = kj::refcounted<LoadedWorker>(kj::addRef(*core_), limits, params.getCode(), modules, kj::mv(console));
   context.releaseParams();
   context.getResults().setWorker(Handle::make<InwardWorker>(kj::mv(worker)));
 }

@@ -11,11 +11,13 @@ namespace glovebox {
 
 class LoaderImpl final: public rpc::Loader::Server {
  public:
-  explicit LoaderImpl(kj::Own<Core> core): core_(kj::mv(core)) {}
+  // `limits`: the most that its workers get, no higher than the supervisor's policy.
+  LoaderImpl(kj::Own<Core> core, WorkerLimits limits): core_(kj::mv(core)), limits_(limits) {}
   kj::Promise<void> load(LoadContext context) override;
 
  private:
   kj::Own<Core> core_;
+  const WorkerLimits limits_;
 
   void load(LoadContext& context, capnp::List<rpc::Module>::Reader modules);
 };

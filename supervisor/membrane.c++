@@ -12,7 +12,8 @@ namespace glovebox {
 
 kj::Exception membraneCut() { return KJ_EXCEPTION(DISCONNECTED, "the worker has ended; what it was handed is out of its reach"); }
 
-Membrane::Membrane(kj::Own<Core> core, LoadedWorker& worker): core_(kj::mv(core)), worker_(worker), into_(*this), outOf_(*this) {}
+Membrane::Membrane(kj::Own<Core> core, LoadedWorker& worker, uint32_t capabilitiesMax)
+    : ledger(capabilitiesMax), core_(kj::mv(core)), worker_(worker), into_(*this), outOf_(*this) {}
 
 Membrane::~Membrane() noexcept(false) {}
 
@@ -100,7 +101,7 @@ rpc::Target::Client Membrane::OutOf::target(rpc::Target::Client from, ValueExter
   auto& worker = membrane_.worker();
   if (!membrane_.ledger.inwardCapabilities.hasRoom()) return KJ_EXCEPTION(OVERLOADED, membrane_.ledger.inwardCapabilities.refusal());
   bool isPromise = innermostHook(from).whenMoreResolved() != nullptr;
-  return Handle::make<InwardTarget>(kj::addRef(worker), kj::mv(from), worker.limits(), isPromise ? Origin::PROMISED : Origin::OBJECT);
+  return Handle::make<InwardTarget>(kj::addRef(worker), kj::mv(from), worker.callLimits(), isPromise ? Origin::PROMISED : Origin::OBJECT);
 }
 
 capnp::Capability::Client Membrane::OutOf::loader(capnp::Capability::Client from, kj::StringPtr) {

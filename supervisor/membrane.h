@@ -30,7 +30,7 @@ class Outward;
 
 class Membrane final: public kj::Refcounted {
  public:
-  Membrane(kj::Own<Core> core, LoadedWorker& worker);
+  Membrane(kj::Own<Core> core, LoadedWorker& worker, uint32_t capabilitiesMax);
   ~Membrane() noexcept(false);
   KJ_DISALLOW_COPY(Membrane);
 

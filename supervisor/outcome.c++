@@ -27,9 +27,9 @@ Outcome exceededMemory(uint32_t limitMb) {
                   "time, or raise limits.memoryMb.")};
 }
 
-Outcome exceededResultSize() {
-  return {Code::EXCEEDED_RESULT_SIZE, kj::str("The worker announced a result of more than 32 MiB, the limit for one call or return. "
-                                              "Return less, or return it in parts.")};
+Outcome exceededResultSize(uint32_t limitBytes) {
+  return {Code::EXCEEDED_RESULT_SIZE, kj::str("The worker announced a result of more than its limit of ", limitBytes,
+                                              " bytes. Let it return less, return it in parts, or raise limits.resultBytes (at most 32 MiB).")};
 }
 
 Outcome protocolViolation(kj::StringPtr rule) {

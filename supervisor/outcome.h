@@ -26,7 +26,7 @@ struct ProcessEnd {
 Outcome exceededCpu(uint32_t limitMs, kj::StringPtr where);
 Outcome exceededWallTime(uint32_t limitMs, kj::StringPtr where);
 Outcome exceededMemory(uint32_t limitMb);
-Outcome exceededResultSize();
+Outcome exceededResultSize(uint32_t limitBytes);
 Outcome protocolViolation(kj::StringPtr rule);
 Outcome revoked();
 Outcome hung();

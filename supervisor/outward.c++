@@ -1,9 +1,8 @@
 #include "supervisor/outward.h"
 
-#include <algorithm>
-
 #include <kj/debug.h>
 
+#include "ipc/limits-message.h"
 #include "supervisor/cancellation.h"
 #include "supervisor/inward.h"
 #include "supervisor/loader.h"
@@ -22,8 +21,7 @@ kj::String quoted(kj::StringPtr text) {
   return kj::str(text.slice(0, cut), "...");
 }
 
-// The lower of the two; 0 asks for the most.
-uint32_t lower(uint32_t asked, uint32_t own) { return asked == 0 ? own : std::min(asked, own); }
+constexpr kj::StringPtr TOO_MANY_SUBREQUESTS = "Too many subrequests."_kj;
 
 }  // namespace
 
@@ -65,6 +63,12 @@ kj::Promise<void> OutwardTarget::call(CallContext context) {
   membrane_->requireWhole();
   if (isTooDeep(context.getParams())) {
     setThrown(context.getResults(), ErrorPrototype::ERROR, PATH_TOO_DEEP);
+    return kj::READY_NOW;
+  }
+  // A stream is one subrequest when it is handed over, however many pieces it comes in.
+  bool isStream = kind() == Kind::READABLE || kind() == Kind::WRITABLE;
+  if (!isStream && !membrane_->worker().admitSubrequest()) {
+    setThrown(context.getResults(), ErrorPrototype::ERROR, TOO_MANY_SUBREQUESTS);
     return kj::READY_NOW;
   }
   auto manifest = inspectCall(context.getParams());
@@ -210,6 +214,7 @@ kj::Promise<void> OutwardLoader::load(LoadContext context) {
   if (bulkBytes > membrane::BULK_BYTES_MAX) {
     return refuse(kj::str("Dynamic Worker code size (", bulkBytes, " bytes) exceeds the maximum allowed size of ", wire::CODE_BYTES_MAX, " bytes."));
   }
+  if (!membrane_->worker().admitSubrequest()) return refuse(kj::str(TOO_MANY_SUBREQUESTS));
   if (!ledger.bulkBytes.hasRoom(bulkBytes)) return refuse(ledger.bulkBytes.refusal());
   if (!ledger.inwardCapabilities.hasRoom(inspect(params.getCode().getEnv()).capabilities + 2)) {
     return refuse(ledger.inwardCapabilities.refusal());
@@ -241,11 +246,7 @@ kj::Promise<void> OutwardLoader::forward(LoadContext context, kj::Own<Membrane::
   copyHeadOfCode(code, copy);
   copy.setModules(code.getModules());
   if (code.hasEnv()) copyPayload(code.getEnv(), env, copy.initEnv(), membrane_->outOfWorker(), wire::WORKER_MESSAGE_BYTES_MAX);
-  auto asked = code.getLimits();
-  auto limits = copy.initLimits();
-  limits.setCpuMs(lower(asked.getCpuMs(), worker.limits().cpuMs));
-  limits.setWallMs(lower(asked.getWallMs(), worker.limits().wallMs));
-  limits.setMemoryMb(lower(asked.getMemoryMb(), worker.memoryMb()));
+  writeLimits(lowerOf(readLimits(code.getLimits()), worker.limits()), copy.initLimits());
   if (params.hasConsole()) request.setConsole(Handle::make<InwardConsole>(kj::addRef(worker), params.getConsole()));
   if (params.hasBulk()) {
     auto bulk = request.initBulk();
@@ -284,10 +285,7 @@ kj::Promise<void> OutwardWorker::getEntrypoint(GetEntrypointContext context) {
     auto request = route_.target<rpc::Worker>().getEntrypointRequest(props.size());
     request.setName(params.getName());
     if (params.hasProps()) copyPayload(params.getProps(), props, request.initProps(), membrane_->outOfWorker(), wire::WORKER_MESSAGE_BYTES_MAX);
-    auto& own = membrane_->worker().limits();
-    auto limits = request.initLimits();
-    limits.setCpuMs(lower(params.getLimits().getCpuMs(), own.cpuMs));
-    limits.setWallMs(lower(params.getLimits().getWallMs(), own.wallMs));
+    writeLimits(lowerOf(readLimits(params.getLimits()), membrane_->worker().limits()), request.initLimits());
     auto label = cleanLabel(params.getName());
     return request.send().then([this, context, label = kj::mv(label)](auto&& response) mutable {
       context.getResults().setEntrypoint(membrane_->intoWorker().target(response.getEntrypoint(), Kind::SERVICE, label));

@@ -111,9 +111,7 @@ kj::String writeStatus(const StatusReport& report) {
   text(policy::profileName(report.options.profile));
   key("limits");
   json.StartObject();
-  number("cpuMs", report.options.cpuMsMax);
-  number("wallMs", report.options.wallMsMax);
-  number("memoryMb", report.options.memoryMbMax);
+  for (auto& limit: WORKER_LIMITS) number(limit.name, report.options.limits.*limit.field);
   number("workers", report.options.workersMax);
   json.EndObject();
 

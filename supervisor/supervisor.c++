@@ -2,6 +2,7 @@
 
 #include <kj/debug.h>
 
+#include "ipc/limits-message.h"
 #include "supervisor/core.h"
 #include "supervisor/loader.h"
 #include "supervisor/status.h"
@@ -14,7 +15,8 @@ class Bootstrap final: public rpc::Supervisor::Server {
   explicit Bootstrap(kj::Own<Core> core): core_(kj::mv(core)) {}
 
   kj::Promise<void> loader(LoaderContext context) override {
-    context.getResults().setLoader(kj::heap<LoaderImpl>(kj::addRef(*core_)));
+    auto limits = lowerOf(readLimits(context.getParams().getLimits()), core_->options.limits);
+    context.getResults().setLoader(kj::heap<LoaderImpl>(kj::addRef(*core_), limits));
     return kj::READY_NOW;
   }
 

@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "ipc/control.capnp.h"
+#include "ipc/worker-limits.h"
 #include "policy/layers.h"
 #include "policy/profile.h"
 
@@ -39,9 +40,19 @@ struct SupervisorOptions {
   policy::Profile profile = policy::Profile::DEFAULT;
   uint32_t poolSize = 0;                 // warm workers kept ready; 0: suited to the machine
   policy::LayerSet allowMissing;         // named by the user; shown in the status
-  uint32_t cpuMsMax = 30'000;            // policy: the most a load may ask for, and the default
-  uint32_t wallMsMax = 60'000;
-  uint32_t memoryMbMax = 128;
+  // The policy: the most a loader, a load or an entrypoint may ask for, and what it gets that asks for nothing.
+  WorkerLimits limits{
+      .cpuMs = 30'000,
+      .wallMs = 60'000,
+      .subRequests = 10'000,      // Cloudflare's
+      .memoryMb = 128,            // Cloudflare's
+      .startupCpuMs = 1'000,      // Cloudflare's
+      .callsInFlight = 1'000,     // no more: supervisor/membrane-limits.h
+      .capabilities = 4'096,      // no more: supervisor/membrane-limits.h
+      .timers = 10'000,           // Cloudflare's
+      .logBytes = 1 << 20,        // enough for a debugging session, too little to fill a disk
+      .resultBytes = 32 << 20,    // no more: ipc/wire-limits.h
+  };
   uint32_t workersMax = 2'000;           // live at once; further loads are refused
   // A zygote is replaced after so many forks, and after so long. Its children share a memory layout, a hash seed and a
   // stack canary: what one learns by crashing or by timing serves the next. A zygote costs 50 ms of one core, so these

@@ -147,7 +147,7 @@ TEST(StrictPolicy, ALoadBeyondTheNumberOfLiveWorkersIsRefusedAndTheOthersGoOn) {
 
 TEST(StrictPolicy, ALimitAboveThePolicyIsLoweredToIt) {
   SupervisorOptions options;
-  options.cpuMsMax = 50;
+  options.limits.cpuMs = 50;
   options.poolSize = 1;
   World strict(options);
   LoadOptions asked;

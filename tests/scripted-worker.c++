@@ -192,7 +192,7 @@ ScriptedWorld::ScriptedWorld(SupervisorOptions options)
     : port_(loop_.get()),
       supply_(kj::heap<Supply>(port_)),
       core_(kj::refcounted<Core>(port_, Installation(), options, *supply_)),
-      localLoader_(kj::heap<LoaderImpl>(kj::addRef(*core_))),
+      localLoader_(kj::heap<LoaderImpl>(kj::addRef(*core_), core_->options.limits)),
       clientLoader_(nullptr) {
   int fds[2];
   KJ_SYSCALL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));

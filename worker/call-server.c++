@@ -8,6 +8,7 @@
 #include "ipc/ending.h"
 #include "ipc/guard-limits.h"
 #include "ipc/large-value.h"
+#include "ipc/limits-message.h"
 #include "ipc/wire-limits.h"
 
 namespace glovebox {
@@ -456,10 +457,7 @@ void CallServer::performLoad(HostAction& action) {
     auto flags = code.initCompatibilityFlags(uint(source.compatibilityFlags.size()));
     for (auto i: kj::indices(flags)) flags.set(uint(i), source.compatibilityFlags[i].c_str());
     code.setMainModule(source.mainModule.c_str());
-    auto limits = code.initLimits();
-    limits.setCpuMs(source.cpuMs);
-    limits.setWallMs(source.wallMs);
-    limits.setMemoryMb(source.memoryMb);
+    writeLimits(source.limits, code.initLimits());
     size_t bytes = 0;
     for (auto& module: source.modules) bytes += module.name.size() + module.body.size() + 64;
     if (!source.env.nodes.empty()) bytes += payloadBytes(source.env);
@@ -514,9 +512,7 @@ void CallServer::performEntrypoint(HostAction& action) {
       writePayload(kj::mv(action.graph), request.initProps(), wire::INLINE_BYTES,
                    [this](const ValueExternal& external) { return capabilityOf(external); });
     }
-    auto limits = request.initLimits();
-    limits.setCpuMs(action.cpuMs);
-    limits.setWallMs(action.wallMs);
+    writeLimits(action.limits, request.initLimits());
     entrypoint = request.send().getEntrypoint();
   })) {
     takeBack(action.graph);

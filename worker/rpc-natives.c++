@@ -32,8 +32,7 @@ void rpcResolve(const Info& info) { calls(info).resolve(number(info[0]), number(
 void rpcReject(const Info& info) { calls(info).reject(number(info[0]), info[1].As<v8::String>()); }
 
 void rpcEntrypoint(const Info& info) {
-  CallObserver::Entrypoint entrypoint{info[1].As<v8::String>(), info[2], info[3].As<v8::Number>()->Value(),
-                                      info[4].As<v8::Number>()->Value()};
+  CallObserver::Entrypoint entrypoint{info[1].As<v8::String>(), info[2], info[3]};
   answer(info, calls(info).entrypoint(number(info[0]), entrypoint));
 }
 

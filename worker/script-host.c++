@@ -82,7 +82,8 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
   }
 
   bool start(WorkerSource source) override {
-    if (source.memoryMb != 0) engine_.limitMemory(size_t(source.memoryMb) << 20);
+    if (source.limits.memoryMb != 0) engine_.limitMemory(size_t(source.limits.memoryMb) << 20, size_t(source.limits.heapMb) << 20);
+    if (source.limits.timers != 0) engine_.timers.limit(source.limits.timers);
     startFailure_.id = 0;
     failed_ = false;
     turn([&]() { evaluate(source); });
@@ -340,8 +341,7 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     HostAction action{HostAction::Kind::ENTRYPOINT};
     action.target = worker;
     action.name = utf8(entrypoint.name);
-    action.cpuMs = uint32_t(entrypoint.cpuMs);
-    action.wallMs = uint32_t(entrypoint.wallMs);
+    if (!readLimits(entrypoint.limits, action.limits)) return 0;
     if (!entrypoint.props->IsUndefined() && !toGraph(engine_.context(), entrypoint.props, action.graph)) return 0;
     return act(std::move(action));
   }
@@ -392,14 +392,20 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
       v8::Local<v8::Value> module;
       if (!moduleList->Get(engine_.context(), i).ToLocal(&module) || !addModule(module.As<v8::Object>(), source)) return 0;
     }
-    v8::Local<v8::Value> cpuMs, wallMs, memoryMb;
-    auto limitObject = limits.As<v8::Object>();
-    if (!get(limitObject, "cpuMs", cpuMs) || !get(limitObject, "wallMs", wallMs) || !get(limitObject, "memoryMb", memoryMb)) return 0;
-    source.cpuMs = uint32_t(cpuMs.As<v8::Number>()->Value());
-    source.wallMs = uint32_t(wallMs.As<v8::Number>()->Value());
-    source.memoryMb = uint32_t(memoryMb.As<v8::Number>()->Value());
+    if (!readLimits(limits, source.limits)) return 0;
     if (!env->IsUndefined() && !toGraph(engine_.context(), env, source.env)) return 0;
     return act(std::move(action));
+  }
+
+  // Of the runtime's own object, in which every limit is a number; or of undefined.
+  bool readLimits(v8::Local<v8::Value> from, WorkerLimits& to) {
+    if (from->IsUndefined()) return true;
+    for (auto& limit : WORKER_LIMITS) {
+      v8::Local<v8::Value> value;
+      if (!get(from.As<v8::Object>(), limit.name, value)) return false;
+      to.*limit.field = uint32_t(value.As<v8::Number>()->Value());
+    }
+    return true;
   }
 
   bool addModule(v8::Local<v8::Object> module, WorkerSource& source) {

@@ -46,7 +46,7 @@ struct HostAction {
   bool get = false;                 // CALL
   ValueGraph graph;                 // CALL: the arguments; ENTRYPOINT: props, no nodes: {}; LOAD: in `code`
   std::string name;                 // ENTRYPOINT; REJECT: the message
-  uint32_t cpuMs = 0, wallMs = 0;   // ENTRYPOINT
+  WorkerLimits limits;              // ENTRYPOINT
   std::shared_ptr<WorkerSource> code;   // LOAD
   CallAnswer answer;                // ANSWER
 };

@@ -3,6 +3,7 @@
 #include <capnp/rpc-twoparty.h>
 #include <kj/debug.h>
 
+#include "ipc/limits-message.h"
 #include "ipc/message-stream.h"
 #include "ipc/payload.h"
 #include "ipc/wire-limits.h"
@@ -72,7 +73,7 @@ class WorkerProcessImpl final: public rpc::WorkerProcess::Server {
     source.compatibilityDate = toString(code.getCompatibilityDate());
     for (auto flag: code.getCompatibilityFlags()) source.compatibilityFlags.push_back(toString(flag));
     source.mainModule = toString(code.getMainModule());
-    source.memoryMb = code.getLimits().getMemoryMb();
+    source.limits = readLimits(code.getLimits());
     for (auto module: code.getModules()) source.modules.push_back(toModule(module));
     if (code.hasEnv()) {
       auto problem = tryImport(calls_, code.getEnv(), source.env);

@@ -9,7 +9,7 @@ namespace glovebox {
 
 uint32_t Timers::set(v8::Isolate* isolate, v8::Local<v8::Function> callback, double delayMs, bool repeat,
                      uint64_t invocation) {
-  if (timers_.size() >= ACTIVE_MAX) return 0;
+  if (timers_.size() >= activeMax_) return 0;
   // As browsers do: what is not a sensible delay is 0, and more than 32 bits wrap to at once; an interval of 0 would
   // starve everything else.
   if (!(delayMs > 0) || delayMs > 0x7fffffff) delayMs = 0;

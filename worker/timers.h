@@ -14,10 +14,12 @@ namespace glovebox {
 
 class Timers {
  public:
-  static constexpr size_t ACTIVE_MAX = 10'000;   // Worker Loader's bound
+  static constexpr uint32_t ACTIVE_MAX = 10'000;   // Worker Loader's bound, unless another is set
   static constexpr double NEVER = std::numeric_limits<double>::infinity();
 
-  // 0: there are ACTIVE_MAX already.
+  void limit(uint32_t activeMax) { activeMax_ = activeMax; }
+
+  // 0: there are as many as there may be.
   uint32_t set(v8::Isolate* isolate, v8::Local<v8::Function> callback, double delayMs, bool repeat, uint64_t invocation);
   void clear(uint32_t id);
   void clearOf(uint64_t invocation);
@@ -55,6 +57,7 @@ class Timers {
     uint64_t invocation;
   };
 
+  uint32_t activeMax_ = ACTIVE_MAX;
   std::set<Place> queue_;
   std::unordered_map<uint32_t, Timer> timers_;
   uint32_t nextId_ = 1;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ipc/value-graph.h"
+#include "ipc/worker-limits.h"
 
 namespace glovebox {
 
@@ -23,8 +24,7 @@ struct WorkerSource {
   std::vector<ModuleSource> modules;
   ValueGraph env;             // empty: {}
   std::string problem;        // not empty: something of this was malformed, and the start fails with this text
-  uint32_t cpuMs = 0, wallMs = 0;   // of a worker that a worker loads; 0: not asked for
-  uint32_t memoryMb = 0;      // 0: no limit of our own
+  WorkerLimits limits;        // of a worker that a worker loads, what is asked for
 };
 
 }  // namespace glovebox

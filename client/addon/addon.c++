@@ -10,6 +10,7 @@
 #include "client/addon/line.h"
 #include "client/addon/napi.h"
 #include "client/addon/supervisor-options.h"
+#include "ipc/limits-message.h"
 #include "ipc/listener.h"
 #include "ipc/wire-limits.h"
 
@@ -59,9 +60,14 @@ kj::Array<OutgoingExternal> toExternals(napi_env env, napi_value value) {
   return externals.finish();
 }
 
-uint32_t toLimit(napi_env env, napi_value value, kj::StringPtr what) {
-  auto limit = toNumber(env, value, what);
-  return uint32_t(kj::min(limit, uint64_t(UINT32_MAX)));
+// WorkerLimits of ipc/js/limits.ts; undefined: nothing was said.
+WorkerLimits toLimits(napi_env env, napi_value from) {
+  WorkerLimits limits;
+  if (isUndefined(env, from)) return limits;
+  for (auto& limit: WORKER_LIMITS) {
+    limits.*limit.field = uint32_t(kj::min(toNumber(env, property(env, from, limit.name), limit.name), uint64_t(UINT32_MAX)));
+  }
+  return limits;
 }
 
 // Bytes of a value that may be absent.
@@ -121,15 +127,14 @@ void writeCode(napi_env env, napi_value from, rpc::WorkerCode::Builder to) {
   auto moduleList = to.initModules(count);
   size_t total = 0;
   for (uint32_t i = 0; i < count; i++) writeModule(env, element(env, modules, i), moduleList[i], total);
-  auto limits = to.initLimits();
-  limits.setCpuMs(toLimit(env, property(env, from, "cpuMs"), "cpuMs"));
-  limits.setWallMs(toLimit(env, property(env, from, "wallMs"), "wallMs"));
-  limits.setMemoryMb(toLimit(env, property(env, from, "memoryMb"), "memoryMb"));
+  writeLimits(toLimits(env, property(env, from, "limits")), to.initLimits());
 }
 
 // -- Methods of a line --------------------------------------------------------------------------------------------------
 
-napi_value loader(const Arguments& args) { return fromNumber(args.env, openLineOf(args).loader()); }
+napi_value loader(const Arguments& args) {
+  return fromNumber(args.env, openLineOf(args).loader(toLimits(args.env, args[0])));
+}
 
 napi_value loopback(const Arguments& args) {
   return fromNumber(args.env, openLineOf(args).loopback(toNumber(args.env, args[0], "target")));
@@ -181,10 +186,9 @@ napi_value entrypoint(const Arguments& args) {
   auto worker = toNumber(env, args[0], "worker");
   auto name = toString(env, args[1], "name");
   auto externals = toExternals(env, args[3]);
-  auto cpuMs = toLimit(env, args[4], "cpuMs");
-  auto wallMs = toLimit(env, args[5], "wallMs");
+  auto limits = toLimits(env, args[4]);
   OptionalValue props(env, args[2], "props");
-  return fromNumber(env, line.entrypoint(worker, name, props.get(), externals, cpuMs, wallMs));
+  return fromNumber(env, line.entrypoint(worker, name, props.get(), externals, limits));
 }
 
 napi_value revoke(const Arguments& args) {
@@ -288,6 +292,7 @@ napi_value initialize(napi_env env, napi_value exports) {
   check(env, napi_set_named_property(env, exports, "embed", function));
   check(env, napi_set_named_property(env, exports, "profiles", profileNames(env)));
   check(env, napi_set_named_property(env, exports, "layers", layerNames(env)));
+  check(env, napi_set_named_property(env, exports, "limits", limitNames(env)));
   check(env, napi_set_instance_data(env, environment.get(), [](napi_env, void* data, void*) {
     delete static_cast<Environment*>(data);
   }, nullptr));

@@ -8,6 +8,7 @@
 
 #include "ipc/ending.h"
 #include "ipc/large-value.h"
+#include "ipc/limits-message.h"
 #include "ipc/payload.h"
 #include "ipc/wire-limits.h"
 
@@ -216,7 +217,11 @@ Line::Line(UvEventPort& port, kj::Own<LineEvents> events, kj::Own<EmbeddedSuperv
 
 Line::~Line() noexcept(false) {}
 
-Number Line::loader() { return add(KJ_ASSERT_NONNULL(supervisor_).loaderRequest().send().getLoader()); }
+Number Line::loader(const WorkerLimits& limits) {
+  auto request = KJ_ASSERT_NONNULL(supervisor_).loaderRequest();
+  writeLimits(limits, request.initLimits());
+  return add(request.send().getLoader());
+}
 
 Number Line::loopback(Number target) { return add(rpc::Target::Client(kj::heap<ExportedTarget>(*this, target))); }
 
@@ -268,7 +273,7 @@ Number Line::load(Number loader, kj::FunctionParam<void(rpc::WorkerCode::Builder
 }
 
 Number Line::entrypoint(Number worker, kj::StringPtr name, kj::Maybe<ValueBytes&> props,
-                        kj::ArrayPtr<const OutgoingExternal> externals, uint32_t cpuMs, uint32_t wallMs) {
+                        kj::ArrayPtr<const OutgoingExternal> externals, const WorkerLimits& limits) {
   requireImports(externals);
   auto request = import(worker).castAs<rpc::Worker>().getEntrypointRequest();
   request.setName(name);
@@ -277,9 +282,7 @@ Number Line::entrypoint(Number worker, kj::StringPtr name, kj::Maybe<ValueBytes&
     payload.setValue(p->root());
     writeExternals(payload, externals);
   }
-  auto limits = request.initLimits();
-  limits.setCpuMs(cpuMs);
-  limits.setWallMs(wallMs);
+  writeLimits(limits, request.initLimits());
   return add(request.send().getEntrypoint());
 }
 

@@ -19,6 +19,7 @@
 #include "ipc/control.capnp.h"
 #include "ipc/uv-event-port.h"
 #include "ipc/value-graph.h"
+#include "ipc/worker-limits.h"
 
 namespace glovebox::client {
 
@@ -74,7 +75,7 @@ class Line final: public kj::Refcounted, private kj::TaskSet::ErrorHandler {
 
   // As in addon.d.ts. They throw kj::Exception if they are used wrongly; nothing has been sent then. After the end they
   // are not called, except release(), settle(), resolve() and reject(), which do nothing then.
-  Number loader();
+  Number loader(const WorkerLimits& limits);
   Number loopback(Number target);
   Number call(Number target, kj::ArrayPtr<const kj::String> path, kj::Maybe<ValueBytes&> args,
               kj::ArrayPtr<const OutgoingExternal> externals);
@@ -85,7 +86,7 @@ class Line final: public kj::Refcounted, private kj::TaskSet::ErrorHandler {
   Number load(Number loader, kj::FunctionParam<void(rpc::WorkerCode::Builder)> fill, kj::Maybe<ValueBytes&> env,
               kj::ArrayPtr<const OutgoingExternal> externals, bool wantsLogs);
   Number entrypoint(Number worker, kj::StringPtr name, kj::Maybe<ValueBytes&> props,
-                    kj::ArrayPtr<const OutgoingExternal> externals, uint32_t cpuMs, uint32_t wallMs);
+                    kj::ArrayPtr<const OutgoingExternal> externals, const WorkerLimits& limits);
   Number revoke(Number worker);
   Number promise();
   void resolve(Number promise, Number worker);

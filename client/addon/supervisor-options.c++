@@ -50,15 +50,20 @@ SupervisorOptions toSupervisorOptions(napi_env env, napi_value from) {
     }
   }
   readNumber(env, from, "poolSize", options.poolSize);
-  readNumber(env, from, "cpuMsMax", options.cpuMsMax);
-  readNumber(env, from, "wallMsMax", options.wallMsMax);
-  readNumber(env, from, "memoryMbMax", options.memoryMbMax);
+  auto limits = property(env, from, "limits");
+  if (!isUndefined(env, limits)) {
+    for (auto& limit: WORKER_LIMITS) readNumber(env, limits, limit.name, options.limits.*limit.field);
+  }
   readNumber(env, from, "workersMax", options.workersMax);
   return options;
 }
 
 napi_value profileNames(napi_env env) {
   return toArray(env, policy::PROFILES, [](policy::Profile profile) { return policy::profileName(profile); });
+}
+
+napi_value limitNames(napi_env env) {
+  return toArray(env, WORKER_LIMITS, [](const WorkerLimitInfo& limit) { return limit.name; });
 }
 
 napi_value layerNames(napi_env env) {

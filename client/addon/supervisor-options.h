@@ -11,5 +11,6 @@ SupervisorOptions toSupervisorOptions(napi_env env, napi_value from);
 // The names that there are, for whoever checks.
 napi_value profileNames(napi_env env);
 napi_value layerNames(napi_env env);
+napi_value limitNames(napi_env env);
 
 }  // namespace glovebox::client

@@ -3,6 +3,7 @@
 #include <kj/debug.h>
 
 #include "ipc/connection.h"
+#include "ipc/limits-message.h"
 #include "ipc/listener.h"
 #include "ipc/wire-limits.h"
 
@@ -39,12 +40,6 @@ void writeModule(const Module& from, rpc::Module::Builder to) {
     case Module::Kind::DATA: to.setData(text.asBytes()); return;
     case Module::Kind::WASM: to.setWasm(text.asBytes()); return;
   }
-}
-
-void writeLimits(const Limits& from, rpc::Limits::Builder to) {
-  to.setCpuMs(from.cpuMs);
-  to.setWallMs(from.wallMs);
-  to.setMemoryMb(from.memoryMb);
 }
 
 }  // namespace

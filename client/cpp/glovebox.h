@@ -24,6 +24,7 @@
 #include "client/cpp/value.h"
 #include "ipc/control.capnp.h"
 #include "ipc/uv-event-port.h"
+#include "ipc/worker-limits.h"
 
 namespace glovebox {
 class RpcConnection;
@@ -39,12 +40,8 @@ struct Module {
   Kind kind = Kind::JS;
 };
 
-// 0: the supervisor's policy. More than the policy grants is lowered to it.
-struct Limits {
-  uint32_t cpuMs = 0;     // of one call
-  uint32_t wallMs = 0;    // of one call
-  uint32_t memoryMb = 0;  // of the worker, MiB; not for an entrypoint
-};
+// 0: the supervisor's policy. More than the policy grants is lowered to it. For an entrypoint only those of a call count.
+using Limits = WorkerLimits;
 
 struct LogLine {
   rpc::LogMessage::Level level;

@@ -4,6 +4,8 @@
 // All functions are synchronous and quick; events come from Node's loop, never from inside one of these functions. After
 // `closed` no event comes any more. Names of numbers are as in ipc/js/wire.ts.
 
+import type { WorkerLimits } from "../../ipc/js/limits.ts";
+
 // Bytes of a Cap'n Proto message without framing: one segment, whose root is a Value. What comes from the other side was
 // copied by Cap'n Proto's checked reader, so that no pointer of it leaves the segment; what it says is unchecked.
 type ValueBytes = Uint8Array;
@@ -27,15 +29,15 @@ interface NativeEvents {
 }
 
 interface Line {
-  // An import: the supervisor's loader.
-  loader(): number;
+  // An import: a loader of the supervisor's. `limits`: the most that its workers get.
+  loader(limits?: WorkerLimits): number;
   call(target: number, path: readonly string[], args: ValueBytes | undefined, externals: NativeExternal[]): number;
   release(id: number): void;
   settle(call: number, ok: boolean, value: ValueBytes, externals: NativeExternal[], pipeline: number, disposable: boolean): void;
   // An import for an export of our own: calls on it come back as `deliver`.
   loopback(target: number): number;
   load(loader: number, code: NativeCode, wantsLogs: boolean): number;
-  entrypoint(worker: number, name: string, props: ValueBytes | undefined, externals: NativeExternal[], cpuMs: number, wallMs: number): number;
+  entrypoint(worker: number, name: string, props: ValueBytes | undefined, externals: NativeExternal[], limits: WorkerLimits | undefined): number;
   // A call: answered with an empty value when the worker is revoked.
   revoke(worker: number): number;
   // As in wire.ts. To settle a promise that is not there (any more) does nothing; what is left at the end is rejected.
@@ -57,9 +59,7 @@ interface NativeCode {
   modules: { name: string; kind: "js" | "cjs" | "text" | "json" | "data" | "wasm"; body: string | Uint8Array }[];
   env: ValueBytes | undefined;
   envExternals: NativeExternal[];
-  cpuMs: number;
-  wallMs: number;
-  memoryMb: number;
+  limits: WorkerLimits | undefined;
 }
 
 // As `glovebox serve` has them; undefined: its defaults. Numbers are from 1 to 2^32 - 1.
@@ -67,10 +67,8 @@ export interface NativeSupervisorOptions {
   profile: string | undefined;            // one of `profiles`
   poolSize: number | undefined;
   allowMissing: string[] | undefined;     // of `layers`
-  cpuMsMax: number | undefined;
-  wallMsMax: number | undefined;
-  memoryMbMax: number | undefined;
   workersMax: number | undefined;
+  limits: Partial<WorkerLimits> | undefined;
 }
 
 export interface Addon {
@@ -82,4 +80,5 @@ export interface Addon {
   embed(installationFolder: string, options: NativeSupervisorOptions, events: NativeEvents): Line;
   readonly profiles: readonly string[];
   readonly layers: readonly string[];
+  readonly limits: readonly string[];     // the names of WorkerLimits
 }

@@ -1,5 +1,7 @@
 // From a Node.js program to a supervisor: a daemon's that is named, or one of its own that ends with it.
 
+import { checkLimits } from "../../ipc/js/limits.ts";
+import type { WorkerLimits } from "../../ipc/js/limits.ts";
 import { WorkerLoader } from "../../ipc/js/loader.ts";
 import { provideDataCloneError } from "../../ipc/js/primordials.ts";
 import { provideLocalStubs } from "../../ipc/js/stub.ts";
@@ -10,7 +12,7 @@ import type { Daemon } from "./daemon.ts";
 import { GloveboxError, unavailable } from "./errors.ts";
 import { ClientLine } from "./line.ts";
 import type { LogMessage } from "./line.ts";
-import { checkSupervisorOptions, serveArguments, wrong } from "./supervisor-options.ts";
+import { checkPolicy, checkSupervisorOptions, serveArguments, wrong } from "./supervisor-options.ts";
 import type { SupervisorOptions } from "./supervisor-options.ts";
 
 export interface ConnectOptions {
@@ -99,6 +101,16 @@ export class Glovebox {
     // `new RpcStub(object)` belongs to no connection; the latest one serves.
     provideLocalStubs((value) => session.localStub(value));
     this.loader = new WorkerLoader(session.hold(this.#line.loader(), undefined));
+  }
+
+  // One more, with names of its own, whose workers get no more than these limits.
+  createLoader(options: { limits?: Partial<WorkerLimits> } = {}): WorkerLoader {
+    if (typeof options !== "object" || options === null) throw new TypeError("createLoader() expects an object such as { limits: { cpuMs: 50 } }, or nothing.");
+    for (const name of Object.keys(options)) {
+      if (name !== "limits") throw new TypeError(`createLoader() knows no option \`${name}\`; there is: limits.`);
+    }
+    const limits = checkPolicy(options.limits, "limits");
+    return new WorkerLoader(this.#line.session.hold(this.#line.loader(limits && checkLimits(limits, "LoaderOptions")), undefined));
   }
 
   // Layers in force, pool, live workers with what they hold, how calls ended.

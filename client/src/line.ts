@@ -1,9 +1,10 @@
 // The wire of a Node program: ipc/js/session.ts over the native addon, values by codec.ts.
 
 import { Session } from "../../ipc/js/session.ts";
+import type { WorkerLimits } from "../../ipc/js/limits.ts";
 import type { Host } from "../../ipc/js/session.ts";
 import { ANSWER_THROWN, ANSWER_VALUE } from "../../ipc/js/wire.ts";
-import type { AnswerKind, CallLimits, Ending, ExternalKind, Wire, WorkerCode } from "../../ipc/js/wire.ts";
+import type { AnswerKind, Ending, ExternalKind, Wire, WorkerCode } from "../../ipc/js/wire.ts";
 import type { Line, NativeEvents, NativeExternal } from "./addon.d.ts";
 import { decode, encode } from "./codec.ts";
 import type { CodecHooks } from "./codec.ts";
@@ -46,8 +47,8 @@ export class ClientLine implements Wire, NativeEvents {
     this.#line = open(this);
   }
 
-  // An import that is the supervisor's loader.
-  loader(): number { return this.#line.loader(); }
+  // An import that is a loader of the supervisor's.
+  loader(limits?: WorkerLimits): number { return this.#line.loader(limits); }
 
   // The status document, as JSON.
   status(): Promise<string> {
@@ -88,15 +89,13 @@ export class ClientLine implements Wire, NativeEvents {
       modules: code.modules,
       env: env?.bytes,
       envExternals: env?.externals ?? [],
-      cpuMs: code.limits.cpuMs,
-      wallMs: code.limits.wallMs,
-      memoryMb: code.limits.memoryMb,
+      limits: code.limits,
     }, this.#options.console !== undefined);
   }
 
-  entrypoint(worker: number, name: string, props: unknown, limits: CallLimits): number {
+  entrypoint(worker: number, name: string, props: unknown, limits: WorkerLimits | undefined): number {
     const encoded = props === undefined ? undefined : encode(props, this.#hooks, ENV_BYTES_MAX);
-    return this.#line.entrypoint(worker, name, encoded?.bytes, encoded?.externals ?? [], limits.cpuMs ?? 0, limits.wallMs ?? 0);
+    return this.#line.entrypoint(worker, name, encoded?.bytes, encoded?.externals ?? [], limits);
   }
 
   revoke(worker: number): void {

@@ -1,6 +1,8 @@
 // How a supervisor of one's own is to be: the same for one in a child process (arguments of `glovebox serve`) and for one in
 // this process.
 
+import { LIMIT_NAMES } from "../../ipc/js/limits.ts";
+import type { WorkerLimits } from "../../ipc/js/limits.ts";
 import type { Addon, NativeSupervisorOptions } from "./addon.d.ts";
 
 // client/types/index.d.ts says what each is for. Absent and undefined are the same; null is refused.
@@ -8,15 +10,13 @@ export interface SupervisorOptions {
   profile?: "default" | "no-wasm" | "jitless";
   poolSize?: number;
   allowMissing?: string[];
-  cpuMsMax?: number;
-  wallMsMax?: number;
-  memoryMbMax?: number;
   workersMax?: number;
+  limits?: Partial<WorkerLimits>;
 }
 
 // Each number, with the flag of `glovebox serve` that means it.
-const NUMBERS = { poolSize: "--pool", cpuMsMax: "--cpu-ms", wallMsMax: "--wall-ms", memoryMbMax: "--memory-mb", workersMax: "--workers" } as const;
-const NAMES = ["profile", "allowMissing", ...Object.keys(NUMBERS)];
+const NUMBERS = { poolSize: "--pool", workersMax: "--workers" } as const;
+const NAMES = ["profile", "allowMissing", "limits", ...Object.keys(NUMBERS)];
 const UINT32_MAX = 0xffffffff;
 
 // A copy, so that what the caller does to its object later does not matter.
@@ -38,14 +38,34 @@ export function checkSupervisorOptions(options: unknown, addon: Addon): NativeSu
   }
   const checked = { profile, allowMissing: allowMissing === undefined ? undefined : [...(allowMissing as string[])] } as NativeSupervisorOptions;
   for (const name of Object.keys(NUMBERS) as (keyof typeof NUMBERS)[]) {
-    const value = given[name];
-    if (value !== undefined && (!Number.isInteger(value) || (value as number) < 1 || (value as number) > UINT32_MAX)) {
-      throw wrong(`supervisor.${name}`, `a whole number from 1 to ${UINT32_MAX}`, value);
-    }
-    checked[name] = value as number | undefined;
+    checked[name] = checkNumber(`supervisor.${name}`, given[name]);
   }
+  checked.limits = checkPolicy(given["limits"], "supervisor.limits");
   return checked;
 }
+
+function checkNumber(option: string, value: unknown): number | undefined {
+  if (value !== undefined && (!Number.isInteger(value) || (value as number) < 1 || (value as number) > UINT32_MAX)) {
+    throw wrong(option, `a whole number from 1 to ${UINT32_MAX}`, value);
+  }
+  return value as number | undefined;
+}
+
+// A policy has no names that there are not: what was meant to be forbidden would be allowed.
+export function checkPolicy(limits: unknown, option: string): Partial<WorkerLimits> | undefined {
+  if (limits === undefined) return undefined;
+  if (typeof limits !== "object" || limits === null || Array.isArray(limits)) throw wrong(option, "an object such as { cpuMs: 50 }", limits);
+  const given = limits as Record<string, unknown>;
+  for (const name of Object.keys(given)) {
+    if (!(LIMIT_NAMES as readonly string[]).includes(name)) throw new TypeError(`There is no limit \`${option}.${name}\`; there are: ${LIMIT_NAMES.join(", ")}.`);
+  }
+  const checked: Partial<WorkerLimits> = {};
+  for (const name of LIMIT_NAMES) checked[name] = checkNumber(`${option}.${name}`, given[name]);
+  return checked;
+}
+
+// "subRequests" is --sub-requests.
+function flagOf(name: string): string { return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`; }
 
 export function serveArguments(options: NativeSupervisorOptions): string[] {
   const args: string[] = [];
@@ -55,12 +75,16 @@ export function serveArguments(options: NativeSupervisorOptions): string[] {
     const value = options[name];
     if (value !== undefined) args.push(NUMBERS[name], String(value));
   }
+  for (const name of LIMIT_NAMES) {
+    const value = options.limits?.[name];
+    if (value !== undefined) args.push(flagOf(name), String(value));
+  }
   return args;
 }
 
 // For connect()'s other options, too.
 export function wrong(option: string, expected: string, got: unknown): TypeError {
-  return new TypeError(`connect() expects \`${option}\` to be ${expected}, got ${describe(got)}.`);
+  return new TypeError(`${option.startsWith("limits") ? "createLoader()" : "connect()"} expects \`${option}\` to be ${expected}, got ${describe(got)}.`);
 }
 
 function describe(value: unknown): string {

@@ -74,10 +74,10 @@ export class TestLine {
   load(text, { wantsLogs = false, ...code } = {}) {
     return this.native.load(this.native.loader(), {
       compatibilityDate: "2026-01-01", compatibilityFlags: [], mainModule: "main.js",
-      modules: [{ name: "main.js", kind: "js", body: text }], env: undefined, envExternals: [], cpuMs: 0, wallMs: 0, memoryMb: 0, ...code,
+      modules: [{ name: "main.js", kind: "js", body: text }], env: undefined, envExternals: [], ...code,
     }, wantsLogs);
   }
-  entrypoint(worker, name = "") { return this.native.entrypoint(worker, name, undefined, [], 0, 0); }
+  entrypoint(worker, name = "") { return this.native.entrypoint(worker, name, undefined, []); }
   send(target, path, args, externals = []) { return this.native.call(target, path, args && encode(args), externals); }
   call(target, path, ...args) { return this.answer(this.send(target, path, args)); }
 }

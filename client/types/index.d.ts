@@ -50,14 +50,10 @@ export interface SupervisorOptions {
   poolSize?: number | undefined;
   /** Layers of the jail without which to go on, less safely, if this machine lacks them. Absent: none, so the start fails. */
   allowMissing?: string[] | undefined;
-  /** The most CPU time a call may ask for, in milliseconds, and what it gets if it asks for none. Absent: 30,000. */
-  cpuMsMax?: number | undefined;
-  /** The same for time by the clock. Absent: 60,000. */
-  wallMsMax?: number | undefined;
-  /** The most memory a worker may ask for, in MiB, and what it gets if it asks for none. Absent: 128. */
-  memoryMbMax?: number | undefined;
   /** Workers alive at once; further loads are refused. Absent: 2,000. */
   workersMax?: number | undefined;
+  /** The policy: of each limit the most that a load may ask for, and what it gets if it asks for nothing. */
+  limits?: WorkerLimits | undefined;
 }
 
 /** What a worker gave to `console`. */
@@ -72,6 +68,11 @@ export interface LogMessage {
 export class Glovebox implements AsyncDisposable {
   private constructor();
   readonly loader: WorkerLoader;
+  /**
+   * One more loader. Its names (`get()`) are its own, and none of its workers gets more than `limits`, which are lowered to the supervisor's
+   * policy themselves.
+   */
+  createLoader(options?: { limits?: WorkerLimits | undefined }): WorkerLoader;
   /** Fulfilled when the line is gone: with nothing after `close()`, with the reason otherwise. */
   readonly closed: Promise<GloveboxError | undefined>;
   /** The layers in force, the pool, the live workers and what they hold, how calls ended. */
@@ -171,7 +172,7 @@ export interface EntrypointCallOptions {
   /** `this.ctx.props` of the entrypoint: data and capabilities. Absent: `{}`. */
   props?: any;
   /** Limits of each call on it. Absent, or a field absent: the worker's. The lower one counts. */
-  limits?: { cpuMs?: number | undefined; wallMs?: number | undefined; subRequests?: number | undefined } | undefined;
+  limits?: CallLimits | undefined;
 }
 
 /** Cloudflare's WorkerLoaderWorkerCode, which is as good. */
@@ -203,15 +204,43 @@ export interface WorkerModule {
   wasm?: ArrayBuffer | ArrayBufferView | object;
 }
 
-export interface WorkerLimits {
-  /** CPU time of each call, in milliseconds. */
+export interface CallLimits {
+  /**
+   * CPU time of one call, in milliseconds. It is the worker's process's, by the kernel's account, from the call's beginning to its end: calls that
+   * overlap in one worker are each charged what any of them uses. Policy: 30,000.
+   */
   cpuMs?: number | undefined;
-  /** Time of each call by the clock, in milliseconds. */
+  /** Time of one call by the clock, in milliseconds. Policy: 60,000. */
   wallMs?: number | undefined;
-  /** Memory of the worker, in MiB. */
-  memoryMb?: number | undefined;
-  /** Accepted, and of no effect while workers have no network. */
+  /**
+   * Calls of the worker to others (tools, other workers, loads) during one call on it; a stream counts once. Calls that overlap are each charged all.
+   * Policy: 10,000.
+   */
   subRequests?: number | undefined;
+}
+
+/** Of each the lower of what was asked for and the policy counts; absent asks for the policy's. */
+export interface WorkerLimits extends CallLimits {
+  /** JavaScript heap, ArrayBuffers and WebAssembly memory of the worker together, in MiB. Policy: 128. */
+  memoryMb?: number | undefined;
+  /** Of that for the JavaScript heap alone, in MiB. Policy: all. */
+  heapMb?: number | undefined;
+  /** CPU time for the evaluation of its modules, in milliseconds; `cpuMs` if that is less. Policy: 1,000. */
+  startupCpuMs?: number | undefined;
+  /** Calls from outside under way at once; further ones fail with `"overloaded"`. Policy: 1,000, which is the most. */
+  callsInFlight?: number | undefined;
+  /** Capabilities that it holds at once; and of it, that others hold. Policy: 4,096, which is the most. */
+  capabilities?: number | undefined;
+  /** Timers set at once. Policy: 10,000. */
+  timers?: number | undefined;
+  /** Bytes of logs in its life; what is beyond is dropped, and said once. Policy: 1 MiB. */
+  logBytes?: number | undefined;
+  /** Bytes of one result or error. Policy: 32 MiB, which is the most. */
+  resultBytes?: number | undefined;
+  /** Time without a call under way, in milliseconds; then it is evicted. Policy: without end. */
+  idleMs?: number | undefined;
+  /** Age, in milliseconds; then it takes no call any more, and is evicted when none is under way. Policy: without end. */
+  lifetimeMs?: number | undefined;
 }
 
 // -- Entrypoints and targets -------------------------------------------------------------------------------------------------------

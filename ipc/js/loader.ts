@@ -5,11 +5,13 @@
 import {
   PlainError, PlainTypeError, Table, isArray, isArrayBufferView, jsonStringify, objectKeys, push, slice, symbolDispose,
 } from "./primordials.ts";
+import { checkLimits } from "./limits.ts";
+import type { WorkerLimits } from "./limits.ts";
 import type { Session } from "./session.ts";
 import { CapabilityState, stubDisposed } from "./stub.ts";
 import { newScope } from "./stub-state.ts";
 import type { Import, Scope } from "./stub-state.ts";
-import type { CallLimits, WorkerCode } from "./wire.ts";
+import type { WorkerCode } from "./wire.ts";
 
 const TOKEN = {};   // only this file makes WorkerStubs
 
@@ -219,7 +221,7 @@ function checkCode(code: Fields): WorkerCode {
     mainModule,
     modules: checkModules(modules as Fields),
     env: env as object | undefined,
-    limits: checkLimits(limits),
+    limits: checkLimits(limits, "WorkerCode"),
   };
 }
 
@@ -291,40 +293,16 @@ function bytesOf(kind: "data" | "wasm", body: unknown): Uint8Array {
   throw fieldError(kind, "Module", "Array");
 }
 
-const UINT32_MAX = 0xffffffff;
-
-function limitOf(limits: Fields, name: string): number {
-  const value = limits[name];
-  if (value === undefined) return 0;
-  const number = Number(value);
-  if (!(number === number) || (typeof value !== "number" && typeof value !== "string" && typeof value !== "bigint")) {
-    throw new PlainTypeError("The value cannot be converted because it is not an integer.");
-  }
-  if (number < 0) throw new PlainTypeError("The value cannot be converted because it is negative and this API expects a positive number.");
-  const whole = Math.trunc(number);
-  // Zero of something is as little as there can be; on the wire 0 means that nothing was said.
-  return whole === 0 ? 1 : whole > UINT32_MAX ? UINT32_MAX : whole;
-}
-
-function checkLimits(limits: unknown): WorkerCode["limits"] {
-  if (limits === undefined || limits === null) return { cpuMs: 0, wallMs: 0, memoryMb: 0 };
-  if (typeof limits !== "object") throw fieldError("limits", "WorkerCode", "object");
-  const fields = limits as Fields;
-  limitOf(fields, "subRequests");   // checked, and to be counted once workers have a network
-  return { cpuMs: limitOf(fields, "cpuMs"), wallMs: limitOf(fields, "wallMs"), memoryMb: limitOf(fields, "memoryMb") };
-}
-
 function entrypointName(name: unknown): string {
   if (name === undefined || name === null) return "default";
   return `${name as string}`;
 }
 
-function entrypointOptions(options: unknown): { props: unknown; limits: CallLimits } {
-  if (options === undefined || options === null) return { props: undefined, limits: {} };
+function entrypointOptions(options: unknown): { props: unknown; limits: WorkerLimits | undefined } {
+  if (options === undefined || options === null) return { props: undefined, limits: undefined };
   if (typeof options !== "object") {
     throw new PlainTypeError("Failed to execute 'getEntrypoint' on 'WorkerStub': parameter 2 is not of type 'EntrypointOptions'.");
   }
   const { props, limits } = options as Fields;
-  const checked = checkLimits(limits);
-  return { props, limits: { cpuMs: checked.cpuMs, wallMs: checked.wallMs } };
+  return { props, limits: checkLimits(limits, "EntrypointOptions") };
 }

@@ -8,6 +8,8 @@
 // - an *export* is an object of ours that somebody else may hold; one number for each time it is handed over;
 // - a *call* of ours; its number is also the import of its result's pipeline. A call *to* us has a number of its own.
 
+import type { WorkerLimits } from "./limits.ts";
+
 export const EXTERNAL_NONE = 0;
 export const EXTERNAL_STUB = 1;
 export const EXTERNAL_SERVICE = 2;
@@ -27,8 +29,6 @@ export interface External {
 export type Imported = number;
 export type Exported = number;
 export type CallNumber = number;
-
-export interface CallLimits { cpuMs?: number; wallMs?: number }
 
 // How a call of ours came out.
 export const ANSWER_VALUE = 0;
@@ -54,7 +54,7 @@ export interface Wire {
 
   // A worker; an import to be released. `code` is checked already (loader.ts).
   load(loader: Imported, code: WorkerCode): Imported;
-  entrypoint(worker: Imported, name: string, props: unknown, limits: CallLimits): Imported;
+  entrypoint(worker: Imported, name: string, props: unknown, limits: WorkerLimits | undefined): Imported;
   // Ends the worker; does not release it.
   revoke(worker: Imported): void;
 
@@ -86,5 +86,5 @@ export interface WorkerCode {
   mainModule: string;
   modules: { name: string; kind: "js" | "cjs" | "text" | "json" | "data" | "wasm"; body: string | Uint8Array }[];
   env: object | undefined;
-  limits: { cpuMs: number; wallMs: number; memoryMb: number };   // 0: the policy's
+  limits: WorkerLimits | undefined;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ipc/worker-limits.h"
 #include "policy/profile.h"
 #include "supervisor/supervisor.h"
 
@@ -19,9 +20,7 @@ struct RunOptions {
   std::vector<std::string> modules;    // NAME=FILE or NAME=TYPE:FILE
   std::string entrypoint;              // empty: the default export
   std::string compatibilityDate;
-  uint32_t cpuMs = 0;                  // 0: the supervisor's
-  uint32_t wallMs = 0;
-  uint32_t memoryMb = 0;
+  WorkerLimits limits;                 // 0: the supervisor's
   std::string socket;                  // empty: a supervisor in this process
   SupervisorOptions supervisor;        // for that one
 };

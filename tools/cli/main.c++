@@ -4,6 +4,7 @@
 #include <kj/exception.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
@@ -34,6 +35,27 @@ const CLI::Validator WHOLE_NUMBER(
     },
     "");
 
+// "subRequests" is --sub-requests.
+std::string flagOf(const WorkerLimitInfo& limit) {
+  std::string flag = "--";
+  for (char c: std::string_view(limit.name)) {
+    if (c >= 'A' && c <= 'Z') {
+      flag += '-';
+      c = static_cast<char>(c - 'A' + 'a');
+    }
+    flag += c;
+  }
+  return flag;
+}
+
+void addLimits(CLI::App& app, WorkerLimits& limits, const std::string& more) {
+  for (auto& limit: WORKER_LIMITS) {
+    auto& option = *app.add_option(flagOf(limit), limits.*limit.field, std::string("the most ") + limit.help + more);
+    option.check(WHOLE_NUMBER)->group("Limits");
+    if (limits.*limit.field != 0) option.capture_default_str();
+  }
+}
+
 void addProfile(CLI::App& app, policy::Profile& profile) {
   app.add_option_function<std::string>("--profile", [&profile](const std::string& name) {
     auto parsed = policy::tryParseProfile(name);
@@ -61,9 +83,7 @@ void addRun(CLI::App& app, RunOptions& options) {
       ->type_name("NAME=FILE")->allow_extra_args(false);
   app.add_option("--entrypoint", options.entrypoint, "named export to call on, instead of the default export")->type_name("NAME");
   app.add_option("--compat-date", options.compatibilityDate, "compatibility date")->type_name("DATE")->capture_default_str();
-  app.add_option("--cpu-ms", options.cpuMs, "CPU time the call may take, in milliseconds")->check(WHOLE_NUMBER);
-  app.add_option("--wall-ms", options.wallMs, "time the call may take, in milliseconds")->check(WHOLE_NUMBER);
-  app.add_option("--memory-mb", options.memoryMb, "memory of the worker, in MiB")->check(WHOLE_NUMBER);
+  addLimits(app, options.limits, "");
   app.add_option("--socket", options.socket, "use the daemon on this socket (glovebox serve) instead of a supervisor of our own")->type_name("PATH");
   addProfile(app, options.supervisor.profile);
   addAllowMissing(app, options.supervisor.allowMissing);
@@ -77,9 +97,7 @@ void addRun(CLI::App& app, RunOptions& options) {
 void addServe(CLI::App& app, ServeOptions& options) {
   app.add_option("--socket", options.socket, "Unix socket to listen on; its mode is 0600")->required()->type_name("PATH");
   app.add_option("--pool", options.supervisor.poolSize, "warm workers kept ready; unless given, suited to the machine")->check(WHOLE_NUMBER);
-  app.add_option("--cpu-ms", options.supervisor.cpuMsMax, "the most CPU time a call may ask for, and the default")->check(WHOLE_NUMBER)->capture_default_str();
-  app.add_option("--wall-ms", options.supervisor.wallMsMax, "the most time a call may ask for, and the default")->check(WHOLE_NUMBER)->capture_default_str();
-  app.add_option("--memory-mb", options.supervisor.memoryMbMax, "the most memory a worker may ask for, and the default")->check(WHOLE_NUMBER)->capture_default_str();
+  addLimits(app, options.supervisor.limits, "; a load gets this unless it asks for less");
   app.add_option("--workers", options.supervisor.workersMax, "the most workers alive at once")->check(WHOLE_NUMBER)->capture_default_str();
   addProfile(app, options.supervisor.profile);
   addAllowMissing(app, options.supervisor.allowMissing);
@@ -136,10 +154,8 @@ int parseAndRun(int argc, char** argv) {
       throw Failure(EXIT_CODE_USAGE, "--profile and --allow-missing are the daemon's with --socket; give them to glovebox serve");
     }
     // The one worker there is may have what was asked for; a daemon's policy is its own.
-    auto& limits = runOptions.supervisor;
-    if (runOptions.cpuMs > limits.cpuMsMax) limits.cpuMsMax = runOptions.cpuMs;
-    if (runOptions.wallMs > limits.wallMsMax) limits.wallMsMax = runOptions.wallMs;
-    if (runOptions.memoryMb > limits.memoryMbMax) limits.memoryMbMax = runOptions.memoryMb;
+    auto& policy = runOptions.supervisor.limits;
+    for (auto& limit: WORKER_LIMITS) policy.*limit.field = std::max(policy.*limit.field, runOptions.limits.*limit.field);
     return run(runOptions);
   }
   if (serveCommand.parsed()) return serve(serveOptions);

@@ -28,7 +28,7 @@ constexpr KernelLimit KERNEL_LIMITS[] = {
     {"RLIMIT_MEMLOCK", policy::WORKER_MEMLOCK_BYTES_MAX},
     {"RLIMIT_STACK", policy::WORKER_STACK_BYTES_MAX},
     {"RLIMIT_AS", policy::WORKER_ADDRESS_SPACE_BYTES_MAX},
-    {"RLIMIT_DATA", policy::workerDataBytesMax(SupervisorOptions().memoryMbMax)},
+    {"RLIMIT_DATA", policy::workerDataBytesMax(SupervisorOptions().limits.memoryMb)},
 };
 
 class Json {

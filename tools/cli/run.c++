@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "ipc/limits-message.h"
 #include "ipc/return-reader.h"
 #include "ipc/payload.h"
 #include "ipc/value-json.h"
@@ -86,10 +87,7 @@ rpc::Worker::Client load(Session& session, const RunOptions& options, const std:
   code.setMainModule(mainModule.c_str());
   setModules(modules, code);
   KJ_IF_MAYBE(graph, env) writePayload(*graph, code.initEnv());
-  auto limits = code.initLimits();
-  limits.setCpuMs(options.cpuMs);
-  limits.setWallMs(options.wallMs);
-  limits.setMemoryMb(options.memoryMb);
+  writeLimits(options.limits, code.initLimits());
   request.setConsole(kj::heap<StandardErrorConsole>());
   return request.send().getWorker();
 }
@@ -111,6 +109,8 @@ std::string optionFor(rpc::Ending::Code code) {
     case rpc::Ending::Code::EXCEEDED_CPU: return "\nHere limits.cpuMs is --cpu-ms N.";
     case rpc::Ending::Code::EXCEEDED_WALL_TIME: return "\nHere limits.wallMs is --wall-ms N.";
     case rpc::Ending::Code::EXCEEDED_MEMORY: return "\nHere limits.memoryMb is --memory-mb N.";
+    case rpc::Ending::Code::EXCEEDED_SUBREQUESTS: return "\nHere limits.subRequests is --sub-requests N.";
+    case rpc::Ending::Code::EXCEEDED_RESULT_SIZE: return "\nHere limits.resultBytes is --result-bytes N.";
     default: return "";
   }
 }

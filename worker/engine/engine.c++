@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -166,17 +167,18 @@ double Engine::wallClockMs() {
   return double(now.tv_sec) * 1e3 + double(now.tv_nsec / 1'000'000);
 }
 
-void Engine::limitMemory(size_t bytes) {
+void Engine::limitMemory(size_t bytes, size_t heapBytes) {
   auto& budget = MemoryBudget::ofProcess();
   budget.baseline = budget.pages + budget.buffers;
   budget.limit = bytes;
   heapLimit_ = bytes;
+  ownHeapLimit_ = heapBytes == 0 ? SIZE_MAX : heapBytes;
 }
 
 size_t Engine::nearHeapLimit(void* data, size_t current, size_t initial) {
   auto& self = *static_cast<Engine*>(data);
   size_t buffers = MemoryBudget::ofProcess().buffers;
-  size_t allowed = self.heapLimit_ > buffers ? self.heapLimit_ - buffers : 0;
+  size_t allowed = std::min(self.heapLimit_ > buffers ? self.heapLimit_ - buffers : 0, self.ownHeapLimit_);
   if (!self.heapExhausted_ && current < allowed) return allowed;
   if (self.heapExhausted_) return current;   // still growing while it should unwind: V8 ends the process
   self.heapExhausted_ = true;

@@ -21,7 +21,7 @@ class CallObserver {
   struct Entrypoint {
     v8::Local<v8::String> name;
     v8::Local<v8::Value> props;
-    double cpuMs, wallMs;
+    v8::Local<v8::Value> limits;    // WorkerLimits of ipc/js/limits.ts, or undefined
   };
 
   // False: nobody waits for the answer any more.
@@ -79,8 +79,9 @@ class Engine {
   // What worker/runtime/main.ts exports as `hooks`: the functions the host calls.
   v8::Local<v8::Object> hooks() const { return hooks_.Get(isolate_); }
 
-  // From now on memory above `bytes` (heap and buffers, beyond what the fork source holds) is refused.
-  void limitMemory(size_t bytes);
+  // From now on memory above `bytes` (heap and buffers, beyond what the fork source holds) is refused, and of the heap above
+  // `heapBytes` (0: no less than all).
+  void limitMemory(size_t bytes, size_t heapBytes = 0);
 
   // Calls the code of the page that is about to overflow a heap: true once the limit was hit; the running JavaScript has
   // been told to terminate. Cleared by takeHeapExhausted().
@@ -104,7 +105,8 @@ class Engine {
   v8::Isolate* isolate_ = nullptr;
   v8::Global<v8::Context> context_;
   v8::Global<v8::Object> hooks_;
-  size_t heapLimit_;
+  size_t heapLimit_;      // shared with buffers
+  size_t ownHeapLimit_ = SIZE_MAX;
   bool heapExhausted_ = false;
 };
 

@@ -7,7 +7,7 @@ interface Native {
   randomDoubles(into: Float64Array): void;
 
   // Calls back after `delayMs` (again and again if `repeat`); the timer belongs to the current invocation and dies with
-  // it. Throws at top level, and when there are 10,000 already. Never returns 0.
+  // it. Throws at top level, and when there are as many as there may be. Never returns 0.
   setTimer(callback: () => void, delayMs: number, repeat: boolean): number;
   clearTimer(id: number): void;
 
@@ -30,7 +30,7 @@ interface Native {
   rpcRelease(id: number): void;
   rpcLoopback(target: number): number;
   rpcLoad(loader: number, code: object): number;
-  rpcEntrypoint(worker: number, name: string, props: unknown, cpuMs: number, wallMs: number): number;
+  rpcEntrypoint(worker: number, name: string, props: unknown, limits: object | undefined): number;
   rpcRevoke(worker: number): void;
   rpcPromise(): number;
   rpcResolve(promise: number, worker: number): void;
