@@ -244,7 +244,7 @@ TEST(Serve, AnswersRunAndStatusAndEndsCleanlyAtSigterm) {
   }
   auto text = runGlovebox({"status", "--socket", daemon.socketPath()});
   EXPECT_EQ(text.code, EXIT_CODE_OK);
-  EXPECT_THAT(text.output, HasSubstr("exceededCpu         1\n"));
+  EXPECT_THAT(text.output, testing::ContainsRegex("exceededCpu +1\n"));
 
   EXPECT_TRUE(std::filesystem::exists(daemon.socketPath()));
   auto taken = runGlovebox({"serve", "--socket", daemon.socketPath()});
@@ -255,6 +255,33 @@ TEST(Serve, AnswersRunAndStatusAndEndsCleanlyAtSigterm) {
   EXPECT_FALSE(std::filesystem::exists(daemon.socketPath()));
   EXPECT_FALSE(hasDescendants());
   EXPECT_EQ(runGlovebox({"status", "--socket", daemon.socketPath()}).code, EXIT_CODE_UNAVAILABLE);
+}
+
+TEST(Serve, ReadsItsOptionsFromAFileAndTheCommandLineCountsMore) {
+  Folder folder;
+  auto config = folder.file("glovebox.toml", "# the policy of this machine\ncpu-ms = 60\nwall-ms = 4000\nsub-requests = 7\nworkers = 9\nprofile = \"jitless\"\n");
+  DaemonProcess daemon(findInstallation().glovebox.cStr(), {"--config", config, "--wall-ms", "3000"});
+  auto status = runGlovebox({"status", "--json", "--socket", daemon.socketPath()});
+  for (auto part: {"\"profile\":\"jitless\"", "\"cpuMs\":60", "\"wallMs\":3000", "\"subRequests\":7", "\"workers\":9"}) {
+    EXPECT_THAT(status.output, HasSubstr(part)) << describe(status);
+  }
+  auto spun = runModule("export default { spin() { for (;;); } }", {"--socket", daemon.socketPath(), "--cpu-ms", "5000"});
+  EXPECT_EQ(spun.code, EXIT_CODE_LIMIT) << describe(spun);
+  EXPECT_THAT(spun.errors, HasSubstr("limit of 60 ms of CPU time"));
+}
+
+TEST(Serve, WhatIsWrongWithItsFileIsSaid) {
+  Folder folder;
+  auto serve = [&](const std::string& text) {
+    return runGlovebox({"serve", "--socket", folder.path("socket"), "--config", folder.file("glovebox.toml", text)});
+  };
+  expectFailure(serve("cpu-millis = 5"), EXIT_CODE_USAGE, "cpu-millis is no option of `glovebox serve`");
+  expectFailure(serve("cpu-ms = \"many\""), EXIT_CODE_USAGE, "cpu-ms: --cpu-ms: got 'many', expected a whole number");
+  expectFailure(serve("cpu-ms = 0"), EXIT_CODE_USAGE, "got '0', expected a whole number");
+  expectFailure(serve("[limits]\ncpu-ms = 5"), EXIT_CODE_USAGE, "has a section [limits]; options stand without one");
+  expectFailure(serve("config = \"other.toml\""), EXIT_CODE_USAGE, "config is no option");
+  expectFailure(runGlovebox({"serve", "--config", folder.path("none.toml")}), EXIT_CODE_NO_INPUT, "none.toml' cannot be opened: No such file");
+  expectFailure(runGlovebox({"serve"}), EXIT_CODE_USAGE, "needs --socket PATH");
 }
 
 TEST(Serve, LeavesNobodyWhenItIsKilled) {

@@ -9,6 +9,7 @@ import { ADDON, Daemon, ENDED, FAILED, TestLine, THROWN, VALUE, addon } from "./
 import { encode } from "./values.mjs";
 
 let daemon;
+const NO_LIMITS = Object.fromEntries(addon.limits.map((name) => [name, 0]));
 before(async () => { daemon = await Daemon.start(); });
 after(() => daemon.end());
 
@@ -20,7 +21,7 @@ const ECHO = `import { WorkerEntrypoint } from "cloudflare:workers";
 async function withLine(body) {
   const line = new TestLine(daemon.socket);
   try {
-    return await body(line, line.entrypoint(line.load(ECHO, { wantsLogs: true, cpuMs: 200 })));
+    return await body(line, line.entrypoint(line.load(ECHO, { wantsLogs: true, limits: { ...NO_LIMITS, cpuMs: 200 } })));
   } finally {
     line.native.close();
     await line.closed;

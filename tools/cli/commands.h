@@ -28,6 +28,7 @@ int run(const RunOptions& options);
 
 struct ServeOptions {
   std::string socket;
+  std::string config;      // a file of these options, or empty
   bool untilEof = false;   // ends when standard input does
   SupervisorOptions supervisor;
 };

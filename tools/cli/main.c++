@@ -6,8 +6,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
+#include <fstream>
 
 #include "tools/cli/commands.h"
 #include "tools/cli/failure.h"
@@ -56,6 +59,36 @@ void addLimits(CLI::App& app, WorkerLimits& limits, const std::string& more) {
   }
 }
 
+// CLI11 reads configuration files for whole programs only, not for their commands; but it has the parser.
+void readConfig(CLI::App& command, const std::string& path) {
+  std::ifstream file(path);
+  if (!file) throw Failure(EXIT_CODE_NO_INPUT, "--config: '" + path + "' cannot be opened: " + strerror(errno));
+  std::vector<CLI::ConfigItem> items;
+  try {
+    items = CLI::ConfigTOML().from_config(file);
+  } catch (const CLI::Error& error) {
+    throw Failure(EXIT_CODE_USAGE, "--config: '" + path + "' is not TOML: " + error.what());
+  }
+  for (auto& item: items) {
+    if (!item.parents.empty()) {
+      throw Failure(EXIT_CODE_USAGE, "--config: '" + path + "' has a section [" + item.parents[0] + "]; options stand without one");
+    }
+    auto where = "--config: '" + path + "': " + item.name;
+    auto* option = item.name != "config" && item.name != "help" ? command.get_option_no_throw("--" + item.name) : nullptr;
+    if (option == nullptr) {
+      throw Failure(EXIT_CODE_USAGE, where + " is no option of `glovebox " + command.get_name() + "`; `glovebox " + command.get_name() +
+                    " --help` lists them. A file names them without dashes: cpu-ms = 500");
+    }
+    if (option->count() > 0) continue;
+    try {
+      for (auto& input: item.inputs) option->add_result(input);
+      option->run_callback();
+    } catch (const CLI::ParseError& error) {
+      throw Failure(EXIT_CODE_USAGE, where + ": " + error.what());
+    }
+  }
+}
+
 void addProfile(CLI::App& app, policy::Profile& profile) {
   app.add_option_function<std::string>("--profile", [&profile](const std::string& name) {
     auto parsed = policy::tryParseProfile(name);
@@ -95,12 +128,13 @@ void addRun(CLI::App& app, RunOptions& options) {
 }
 
 void addServe(CLI::App& app, ServeOptions& options) {
-  app.add_option("--socket", options.socket, "Unix socket to listen on; its mode is 0600")->required()->type_name("PATH");
+  app.add_option("--socket", options.socket, "Unix socket to listen on; its mode is 0600")->type_name("PATH");
   app.add_option("--pool", options.supervisor.poolSize, "warm workers kept ready; unless given, suited to the machine")->check(WHOLE_NUMBER);
   addLimits(app, options.supervisor.limits, "; a load gets this unless it asks for less");
   app.add_option("--workers", options.supervisor.workersMax, "the most workers alive at once")->check(WHOLE_NUMBER)->capture_default_str();
   addProfile(app, options.supervisor.profile);
   addAllowMissing(app, options.supervisor.allowMissing);
+  app.add_option("--config", options.config, "options from a TOML file, named as here without the dashes: cpu-ms = 500. What is given here counts more")->type_name("FILE");
   app.add_flag("--until-eof", options.untilEof, "also end when standard input does: for a program that starts a daemon of its own");
   app.footer("Prints one line when it is ready, and serves until SIGINT or SIGTERM. Whoever may open the socket may run code.");
 }
@@ -158,7 +192,11 @@ int parseAndRun(int argc, char** argv) {
     for (auto& limit: WORKER_LIMITS) policy.*limit.field = std::max(policy.*limit.field, runOptions.limits.*limit.field);
     return run(runOptions);
   }
-  if (serveCommand.parsed()) return serve(serveOptions);
+  if (serveCommand.parsed()) {
+    if (!serveOptions.config.empty()) readConfig(serveCommand, serveOptions.config);
+    if (serveOptions.socket.empty()) throw Failure(EXIT_CODE_USAGE, "glovebox serve needs --socket PATH, or a line socket = \"PATH\" in the file of --config");
+    return serve(serveOptions);
+  }
   if (statusCommand.parsed()) return status(statusOptions);
   if (policyCommand.parsed()) return policy(policyOptions);
   return audit(auditOptions);
