@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <memory>
@@ -116,6 +117,13 @@ std::string describeWorkerRules(Profile profile) {
     text += "\n";
   }
   return text;
+}
+
+std::optional<std::string> tryNameSystemCall(uint32_t number) {
+  if (number > INT32_MAX) return std::nullopt;
+  std::unique_ptr<char, decltype(&free)> name(seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, static_cast<int>(number)), free);
+  if (name == nullptr) return std::nullopt;
+  return std::string(name.get());
 }
 
 }  // namespace glovebox::policy

@@ -4,6 +4,8 @@
 
 #include <linux/filter.h>
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -24,5 +26,8 @@ std::string filterPseudoCode(Profile profile);
 
 // The table with its reasons, for `glovebox policy`.
 std::string describeWorkerRules(Profile profile);
+
+// What libseccomp calls a system call of this machine; nothing if it does not know the number.
+std::optional<std::string> tryNameSystemCall(uint32_t number);
 
 }  // namespace glovebox::policy

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <string>
@@ -16,6 +17,10 @@ using Code = rpc::Ending::Code;
 TEST(Outcome, AForbiddenSystemCallIsAKillByPolicy) {
   EXPECT_EQ(fromProcessEnd({CLD_KILLED, SIGSYS}, 64).code, Code::KILLED);
   EXPECT_TRUE(isAbnormal({CLD_KILLED, SIGSYS}));
+  auto said = [](kj::Maybe<uint32_t> call) { return std::string(fromProcessEnd({CLD_KILLED, SIGSYS}, 64, call).message.cStr()); };
+  EXPECT_NE(said(SYS_socket).find("(SIGSYS; socket, number "), std::string::npos) << said(SYS_socket);
+  EXPECT_NE(said(99'999).find("(SIGSYS; number 99999)"), std::string::npos) << said(99'999);
+  EXPECT_NE(said(nullptr).find("which one the kernel did not say"), std::string::npos) << said(nullptr);
 }
 
 TEST(Outcome, ASegmentationFaultIsACrashThatNamesItsSignal) {

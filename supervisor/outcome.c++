@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "ipc/zygote-protocol.h"
+#include "policy/filter-compiler.h"
 
 namespace glovebox {
 
@@ -84,12 +85,23 @@ Outcome abortedByItself() {
   return {Code::ABORTED, kj::str("The worker's own code ended it with abortIsolate(), and all its calls with it. Load it again.")};
 }
 
-Outcome fromProcessEnd(ProcessEnd end, uint32_t memoryLimitMb) {
+namespace {
+
+kj::String callName(uint32_t number) {
+  if (auto name = policy::tryNameSystemCall(number)) return kj::str(name->c_str(), ", number ", number);
+  return kj::str("number ", number);
+}
+
+}  // namespace
+
+Outcome fromProcessEnd(ProcessEnd end, uint32_t memoryLimitMb, kj::Maybe<uint32_t> forbiddenCall) {
   if (end.code == CLD_KILLED || end.code == CLD_DUMPED) {
     auto name = strsignal(end.status);
     if (end.status == SIGSYS) {
-      return {Code::KILLED, kj::str("The policy killed the worker: it made a system call that is not allowed to it (SIGSYS). "
-                                    "JavaScript cannot make system calls; treat what it ran as hostile.")};
+      auto which = kj::str("which one the kernel did not say");
+      KJ_IF_MAYBE(number, forbiddenCall) which = callName(*number);
+      return {Code::KILLED, kj::str("The policy killed the worker: it made a system call that is not allowed to it (SIGSYS; ", which,
+                                    "). JavaScript cannot make system calls; treat what it ran as hostile.")};
     }
     if (end.status == SIGKILL) {
       return {Code::EXITED, kj::str("The worker died: its process was killed from outside (SIGKILL), by an operator or by the kernel "

@@ -40,7 +40,8 @@ Outcome abortedByOwner();
 Outcome abortedByItself();
 
 // A process that ended without the supervisor's doing.
-Outcome fromProcessEnd(ProcessEnd end, uint32_t memoryLimitMb);
+// `forbiddenCall`: which one the policy killed it for, if that is known.
+Outcome fromProcessEnd(ProcessEnd end, uint32_t memoryLimitMb, kj::Maybe<uint32_t> forbiddenCall = nullptr);
 
 // Whether an ending may have been an attempt to break out, after which no further worker is forked from the same zygote.
 bool isAbnormal(ProcessEnd end);

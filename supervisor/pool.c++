@@ -32,7 +32,7 @@ kj::Promise<void> Pool::start() {
   // The first zygote and the first worker are not retried: what stops them is what the user must hear.
   return ZygoteProcess::start(port_, reaper_, options_.zygoteOptions())
       .then([this](kj::Own<ZygoteProcess> zygote) {
-        auto first = WorkerHandle::start(port_, kj::addRef(*zygote), nextSpawnId_++, options_.memoryMbMax, options_.allowMissing);
+        auto first = WorkerHandle::start(port_, kj::addRef(*zygote), nextSpawnId_++, options_.memoryMbMax, options_.allowMissing, kernelLog_);
         totals_.forked++;
         adopt(kj::mv(zygote));
         return kj::mv(first);
@@ -135,7 +135,7 @@ void Pool::startWorker() {
   starting_++;
   totals_.forked++;
   tasks_.add(kj::evalNow([&]() {
-               return WorkerHandle::start(port_, kj::addRef(zygote), nextSpawnId_++, options_.memoryMbMax, options_.allowMissing);
+               return WorkerHandle::start(port_, kj::addRef(zygote), nextSpawnId_++, options_.memoryMbMax, options_.allowMissing, kernelLog_);
              }).then(
       [this](kj::Own<WorkerHandle> worker) {
         starting_--;

@@ -53,6 +53,7 @@ class Pool final: public WorkerSupply, private kj::TaskSet::ErrorHandler {
   UvEventPort& port_;
   Reaper& reaper_;
   PoolOptions options_;
+  KernelLog kernelLog_;   // outlives every worker
   kj::Maybe<kj::Own<ZygoteProcess>> zygote_;
   bool zygoteStarting_ = false;
   uint32_t failuresInARow_ = 0;

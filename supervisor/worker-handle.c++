@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +25,9 @@ constexpr kj::Duration START_TIMEOUT = 5 * kj::SECONDS;
 // purpose.
 constexpr kj::Duration LINE_LOST_GRACE = 50 * kj::MILLISECONDS;
 
+// Audit records reach the log by a thread of the kernel's, a moment after the death that they are about.
+constexpr kj::Duration KERNEL_LOG_DELAY = 10 * kj::MILLISECONDS;
+
 // The kernel's CPU clock of another process (what clock_getcpuclockid() computes, without its check).
 clockid_t cpuClock(pid_t pid) { return static_cast<clockid_t>((~static_cast<unsigned>(pid) << 3) | 2); }
 
@@ -35,11 +39,11 @@ bool isDead(int pidfd) {
 }  // namespace
 
 kj::Promise<kj::Own<WorkerHandle>> WorkerHandle::start(UvEventPort& port, kj::Own<ZygoteProcess> zygote, uint64_t spawnId,
-                                                       uint32_t memoryMbMax, policy::LayerSet allowMissing) {
+                                                       uint32_t memoryMbMax, policy::LayerSet allowMissing, KernelLog& log) {
   auto sockets = makeSocketPair(SOCK_STREAM, true);
   auto spawned = zygote->spawn(sockets.theirs, spawnId, policy::workerDataBytesMax(memoryMbMax));
   auto& zygoteRef = *zygote;
-  auto handle = kj::refcounted<WorkerHandle>(port, kj::mv(zygote), kj::mv(sockets.ours));
+  auto handle = kj::refcounted<WorkerHandle>(port, kj::mv(zygote), kj::mv(sockets.ours), log);
   handle->memoryMb_ = memoryMbMax;
 
   // Sent before the child exists: it waits in the socket until there is somebody to read it.
@@ -78,8 +82,9 @@ kj::Promise<kj::Own<WorkerHandle>> WorkerHandle::start(UvEventPort& port, kj::Ow
             });
 }
 
-WorkerHandle::WorkerHandle(UvEventPort& port, kj::Own<ZygoteProcess> zygote, kj::AutoCloseFd socket)
+WorkerHandle::WorkerHandle(UvEventPort& port, kj::Own<ZygoteProcess> zygote, kj::AutoCloseFd socket, KernelLog& log)
     : port_(port),
+      log_(log),
       zygote_(kj::mv(zygote)),
       connection_(connect(port, kj::mv(socket))),
       process_(connection_->bootstrap<rpc::WorkerProcess>()),
@@ -104,10 +109,16 @@ WorkerHandle::~WorkerHandle() noexcept(false) {
 
 void WorkerHandle::watchEnd() {
   // The warden reaps and reports; the report comes a moment after the death.
-  tasks_.add(zygote_->whenEnded(child_.innerPid).then([this](ProcessEnd processEnd) {
+  tasks_.add(zygote_->whenEnded(child_.innerPid).then([this](ProcessEnd processEnd) -> kj::Promise<void> {
     ended_ = true;
-    if (reason_ == nullptr) reason_ = fromProcessEnd(processEnd, memoryMb_);
-    endedFulfiller_->fulfill();
+    bool forbidden = processEnd.code != CLD_EXITED && processEnd.status == SIGSYS;
+    if (!forbidden || reason_ != nullptr) {
+      settleEnd(processEnd, nullptr);
+      return kj::READY_NOW;
+    }
+    return port_.getTimer().afterDelay(KERNEL_LOG_DELAY).then([this, processEnd]() {
+      settleEnd(processEnd, log_.tryFindForbiddenCall(child_.pid));
+    });
   }));
   tasks_.add(connection_->onDisconnect().then([this]() {
     return port_.getTimer().afterDelay(LINE_LOST_GRACE).then([this]() {
@@ -115,6 +126,11 @@ void WorkerHandle::watchEnd() {
       if (!ended_ && !isDead(child_.pidfd)) end(protocolViolation("it closed or corrupted its line"));
     });
   }));
+}
+
+void WorkerHandle::settleEnd(ProcessEnd processEnd, kj::Maybe<uint32_t> forbiddenCall) {
+  if (reason_ == nullptr) reason_ = fromProcessEnd(processEnd, memoryMb_, forbiddenCall);
+  endedFulfiller_->fulfill();
 }
 
 kj::Duration WorkerHandle::cpuTime() {

@@ -10,6 +10,7 @@
 
 #include "ipc/connection.h"
 #include "ipc/worker.capnp.h"
+#include "supervisor/kernel-log.h"
 #include "supervisor/outcome.h"
 #include "supervisor/worker-peer.h"
 #include "supervisor/zygote-process.h"
@@ -19,11 +20,11 @@ namespace glovebox {
 class WorkerHandle final: public kj::Refcounted, public WorkerPeer, private kj::TaskSet::ErrorHandler {
  public:
   // Forks a worker, waits until it says that it is warm, and reads its seal back. Rejects if it is not sealed, says
-  // nothing for START_TIMEOUT or dies. `port` outlives the result.
+  // nothing for START_TIMEOUT or dies. `port` and `log` outlive the result.
   static kj::Promise<kj::Own<WorkerHandle>> start(UvEventPort& port, kj::Own<ZygoteProcess> zygote, uint64_t spawnId,
-                                                  uint32_t memoryMbMax, policy::LayerSet allowMissing);
+                                                  uint32_t memoryMbMax, policy::LayerSet allowMissing, KernelLog& log);
 
-  WorkerHandle(UvEventPort& port, kj::Own<ZygoteProcess> zygote, kj::AutoCloseFd socket);
+  WorkerHandle(UvEventPort& port, kj::Own<ZygoteProcess> zygote, kj::AutoCloseFd socket, KernelLog& log);
   ~WorkerHandle() noexcept(false);
   KJ_DISALLOW_COPY(WorkerHandle);
 
@@ -52,6 +53,7 @@ class WorkerHandle final: public kj::Refcounted, public WorkerPeer, private kj::
 
  private:
   UvEventPort& port_;
+  KernelLog& log_;
   kj::Own<ZygoteProcess> zygote_;
   ZygoteProcess::Child child_{nullptr, 0, 0};
   kj::Own<RpcConnection> connection_;
@@ -67,6 +69,7 @@ class WorkerHandle final: public kj::Refcounted, public WorkerPeer, private kj::
 
   kj::Own<RpcConnection> connect(UvEventPort& port, kj::AutoCloseFd socket);
   void watchEnd();
+  void settleEnd(ProcessEnd processEnd, kj::Maybe<uint32_t> forbiddenCall);
   void taskFailed(kj::Exception&& exception) override;
 };
 

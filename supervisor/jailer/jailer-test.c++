@@ -27,6 +27,7 @@
 #include "policy/filter-compiler.h"
 #include "policy/limits.h"
 #include "policy/seal.h"
+#include "supervisor/kernel-log.h"
 
 namespace glovebox {
 namespace {
@@ -315,6 +316,7 @@ TEST_P(JailerTest, EachWorkerIsAUserOfItsOwnWhereIdsAreMapped) {
 
 TEST_P(JailerTest, ACallOutsideTheTableKillsAndTheWardenReportsIt) {
   jailed([](Jail& jail) {
+    KernelLog log;
     Worker worker = jail.spawn();
     EXPECT_EQ(worker.order('s'), 0);
     EXPECT_EQ(worker.order('n'), -1) << "socket()";
@@ -322,6 +324,17 @@ TEST_P(JailerTest, ACallOutsideTheTableKillsAndTheWardenReportsIt) {
     EXPECT_EQ(end.innerPid, worker.innerPid);
     EXPECT_TRUE(end.code == CLD_KILLED || end.code == CLD_DUMPED);
     EXPECT_EQ(end.status, SIGSYS);
+    // The kernel says which one, where it lets its log be read and nobody takes its audit records away.
+    kj::Maybe<uint32_t> call;
+    for (int i = 0; i < 100 && call == nullptr; i++) {
+      call = log.tryFindForbiddenCall(worker.pid);
+      usleep(1'000);
+    }
+    KJ_IF_MAYBE(number, call) {
+      EXPECT_EQ(*number, static_cast<uint32_t>(SYS_socket));
+    } else {
+      printf("the kernel's log did not name the call\n");
+    }
   });
 }
 

@@ -1,0 +1,29 @@
+#pragma once
+// Which system call the policy killed a process for. The kernel tells it nowhere but in its log, as an audit record, and
+// that only to whom it lets read the log and where no audit daemon takes the records away: so nobody may depend on it.
+
+#include <kj/io.h>
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string_view>
+
+namespace glovebox {
+
+class KernelLog {
+ public:
+  // From here on: what is in the log already is not looked at.
+  KernelLog();
+
+  // The number of the call. Null: the log cannot be read, or has no such record (yet). Reads no further than LOOK_MAX records.
+  kj::Maybe<uint32_t> tryFindForbiddenCall(pid_t pid);
+
+  // The same in one record, as /dev/kmsg gives it. Null if it is about something else.
+  static kj::Maybe<uint32_t> tryParse(std::string_view record, pid_t pid);
+
+ private:
+  kj::AutoCloseFd fd_;   // null if it cannot be read
+};
+
+}  // namespace glovebox
