@@ -50,14 +50,16 @@ void LoadedWorker::start(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>:
     adopt(kj::mv(*worker));
     acquired_ = kj::Promise<void>(kj::READY_NOW).fork();
   } else {
-    acquired_ = core_->supply()
-                    .take()
-                    .then([this](kj::Own<WorkerPeer> worker) { adopt(kj::mv(worker)); },
-                          [this](kj::Exception&& exception) { startFailure_ = startFailed(exception.getDescription()); })
+    // What has been asked of the process waits in Cap'n Proto's queue, perhaps longer than this worker is there, and may not
+    // keep what refers to it.
+    acquired_ = acquiring_
+                    .wrap(core_->supply().take().then(
+                        [this](kj::Own<WorkerPeer> worker) { adopt(kj::mv(worker)); },
+                        [this](kj::Exception&& exception) { startFailure_ = startFailed(exception.getDescription()); }))
                     .fork();
-    process_ = acquired_.addBranch().then([this]() -> rpc::WorkerProcess::Client {
-      membrane_->requireWhole();
-      KJ_IF_MAYBE(worker, worker_) return (*worker)->process();
+    process_ = acquired_.addBranch().then([membrane = kj::addRef(*membrane_)]() mutable -> rpc::WorkerProcess::Client {
+      membrane->requireWhole();
+      KJ_IF_MAYBE(worker, membrane->worker().worker_) return (*worker)->process();
       return KJ_EXCEPTION(FAILED, "no worker");
     });
   }
@@ -85,6 +87,7 @@ void LoadedWorker::start(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>:
 
 LoadedWorker::~LoadedWorker() noexcept(false) {
   membrane_->cut();
+  if (!acquiring_.isEmpty()) acquiring_.cancel("the worker was let go of"_kj);
   readGate_->close();
   core_->kinship.workers_.erase(id_);
   core_->census.liveWorkers--;

@@ -94,6 +94,7 @@ class LoadedWorker final: public kj::Refcounted {
   Lifespan lifespan_;
   kj::Own<kj::PromiseFulfiller<void>> revokedFulfiller_;
   kj::ForkedPromise<void> revoked_;
+  kj::Canceler acquiring_;                    // ends with this
   kj::ForkedPromise<void> acquired_;          // worker_ or startFailure_ is set
   rpc::WorkerProcess::Client process_;        // queues until then
   kj::ForkedPromise<void> started_;           // the modules are evaluated, or failed to be

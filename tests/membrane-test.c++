@@ -419,6 +419,27 @@ TEST_F(MembraneTest, AWorkerRevokedBeforeItHasAProcessGetsNoCode) {
   EXPECT_FALSE(worker.inside->started);
 }
 
+// How it was: what others had asked of the process waited for it, and so did what should happen to the worker once there was
+// a process, though the worker was gone by then.
+TEST_F(MembraneTest, OneThatIsLetGoBeforeItHasAProcessIsForgotten) {
+  enum class How { LET_GO, REVOKED, DISCONNECTED };
+  for (auto how: {How::LET_GO, How::REVOKED, How::DISCONNECTED}) {
+    auto hold = world.holdLoads();
+    {
+      auto worker = world.load(answering(""), {{"TOOL", object(answering(""))}});
+      auto pending = outcome(call(worker.entrypoint, "run"));
+      world.settle();
+      auto other = worker.worker.getEntrypointRequest().send().getEntrypoint();
+      auto second = outcome(call(other, "run"));
+      if (how == How::REVOKED) world.wait(worker.worker.revokeRequest().send().ignoreResult());
+      if (how == How::DISCONNECTED) world.dropClient();
+    }
+    EXPECT_TRUE(world.turnUntil([&]() { return world.core().kinship.workers().empty(); }));
+    hold->fulfill();
+    world.settle();
+  }
+}
+
 TEST_F(MembraneTest, AWorkerThatCannotBeStartedSaysSo) {
   auto hold = world.holdLoads();
   auto worker = world.load(answering(""));
