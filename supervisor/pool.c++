@@ -1,5 +1,7 @@
 #include "supervisor/pool.h"
 
+#include <utility>
+
 #include <kj/debug.h>
 
 #include "ipc/uv-event-port.h"
@@ -107,7 +109,6 @@ void Pool::startZygote() {
                      [this](kj::Own<ZygoteProcess> zygote) {
                        zygoteStarting_ = false;
                        if (closed_) return;
-                       failuresInARow_ = 0;
                        adopt(kj::mv(zygote));
                        refill();
                      },
@@ -132,6 +133,7 @@ void Pool::adopt(kj::Own<ZygoteProcess> zygote) {
 
 void Pool::startWorker() {
   auto& zygote = *KJ_ASSERT_NONNULL(zygote_);
+  auto number = totals_.zygotesStarted;
   starting_++;
   totals_.forked++;
   tasks_.add(kj::evalNow([&]() {
@@ -143,12 +145,15 @@ void Pool::startWorker() {
         offer(kj::mv(worker));
         refill();
       },
-      [this](kj::Exception&& exception) {
+      [this, number](kj::Exception&& exception) {
         starting_--;
         if (closed_) return;
         totals_.failed++;
-        if (exception.getType() != kj::Exception::Type::DISCONNECTED) KJ_LOG(ERROR, "a worker could not be started", exception);
-        if (++failuresInARow_ >= FAILURES_MAX) failWaiters(exception.getDescription());
+        // A zygote that dies takes with it all that it was asked for: that is one failure.
+        bool isDeath = exception.getType() == kj::Exception::Type::DISCONNECTED;
+        bool isKnown = isDeath && std::exchange(lastDeadZygote_, number) == number;
+        if (!isDeath) KJ_LOG(ERROR, "a worker could not be started", exception);
+        if (!isKnown && ++failuresInARow_ >= FAILURES_MAX) failWaiters(exception.getDescription());
         tasks_.add(port_.getTimer().afterDelay(failuresInARow_ > 1 ? RETRY_DELAY : 0 * kj::MILLISECONDS).then([this]() { refill(); }));
       }));
 }

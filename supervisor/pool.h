@@ -56,7 +56,8 @@ class Pool final: public WorkerSupply, private kj::TaskSet::ErrorHandler {
   KernelLog kernelLog_;   // outlives every worker
   kj::Maybe<kj::Own<ZygoteProcess>> zygote_;
   bool zygoteStarting_ = false;
-  uint32_t failuresInARow_ = 0;
+  uint32_t failuresInARow_ = 0;        // since a worker was last made
+  uint64_t lastDeadZygote_ = 0;        // by its number, totals_.zygotesStarted
   std::deque<kj::Own<WorkerHandle>> warm_;
   std::deque<kj::Own<kj::PromiseFulfiller<kj::Own<WorkerPeer>>>> waiters_;
   uint32_t starting_ = 0;

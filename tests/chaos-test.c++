@@ -81,6 +81,24 @@ TEST(Chaos, AKilledZygoteIsReplacedAndLiveWorkersKeepAnswering) {
   EXPECT_NE(static_cast<pid_t>(world.statusNumber("zygote.wardenPid")), warden);
 }
 
+TEST(Chaos, AZygoteThatIsKilledWithManyForksUnderWayFailsNoLoad) {
+  World world(smallPool());
+  world.turnUntil([&]() { return world.statusNumber("pool.warm") == 2 && world.statusNumber("pool.starting") == 0; });
+  auto zygote = zygoteOf(static_cast<pid_t>(world.statusNumber("zygote.wardenPid")));
+  ASSERT_EQ(kill(zygote, SIGSTOP), 0);
+  constexpr size_t LOADS = 12;
+  std::vector<Agent> agents;
+  agents.reserve(LOADS);
+  std::vector<kj::Promise<Result>> results;
+  for (size_t i = 0; i < LOADS; i++) {
+    agents.push_back(world.load(moduleWith("return 1")));
+    results.push_back(agents.back().callLater("run").eagerlyEvaluate(nullptr));
+  }
+  world.turnUntil([&]() { return world.statusNumber("pool.starting") >= 4; });
+  ASSERT_EQ(kill(zygote, SIGKILL), 0);
+  for (auto& result: results) EXPECT_EQ(describe(world.wait(kj::mv(result))), "value 1");
+}
+
 TEST(Chaos, AZygoteIsReplacedAfterItsNumberOfForks) {
   auto options = smallPool();
   options.zygoteForksMax = 10;
