@@ -165,7 +165,7 @@ export const GOOD = [
     if (random.oneIn(5)) expect("delete", world.loader.delete(name), true);
   } },
 
-  { name: "timers", weight: 2, async run({ agent, random }) {
+  { name: "a timer fires", weight: 2, async run({ agent, random }) {
     const value = random.value(1);
     expect("later", await agent.later(random.below(15), value), value);
   } },

@@ -1,4 +1,4 @@
-// `tools/soak` runs this, with --expose-gc.
+// What `tools/soak` runs, with --expose-gc: reads what is asked for, starts a supervisor, and lets soak.mjs have its way with it.
 
 import path from "node:path";
 import { fileURLToPath } from "node:url";
