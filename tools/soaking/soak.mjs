@@ -1,10 +1,10 @@
 // The course of a soak: load until all has reached its size, a moment of rest, load again, and rest.
 
-import { judgeGrowth } from "./growth.mjs";
+import { SAMPLES_MIN, judgeGrowth } from "./growth.mjs";
 import { Sampler, quietSample } from "./sampling.mjs";
 
 const SETTLE_MS_MAX = 5 * 60_000;
-const SAMPLE_MS = { min: 2_000, max: 10_000 };
+const SAMPLE_MS = { min: 1_000, max: 10_000 };
 
 // Gives the rows of judgeGrowth(), or undefined if it was given up before there was anything to compare. `givenUp` is a
 // promise; `failed` is told what is wrong beside operations.
@@ -38,5 +38,6 @@ export async function soak({ world, lanes, report, durationMs, givenUp, failed }
   if (before === undefined) return undefined;
   world.coolDown();
   const after = await quietSample(world, failed);
-  return judgeGrowth({ before, after, samples: sampler.samples.slice(settled) });
+  const samples = sampler.samples.slice(settled);
+  return samples.length < SAMPLES_MIN ? undefined : judgeGrowth({ before, after, samples });
 }
