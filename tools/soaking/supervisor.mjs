@@ -12,7 +12,7 @@ export class SupervisorProcess {
   #ending = false;
   socket = path.join(this.#folder, "socket");
 
-  // `died` is called with words if it ends before it is told to.
+  // `died` is called with words if it ends before it is told to, or not as it should.
   static async start(command, { died }) {
     const supervisor = new SupervisorProcess();
     const child = supervisor.#child = spawn(command, ["serve", "--socket", supervisor.socket, "--until-eof"], { stdio: ["pipe", "pipe", "inherit"] });
@@ -28,7 +28,7 @@ export class SupervisorProcess {
     }
     child.removeAllListeners("exit");
     child.once("exit", (code, signal) => {
-      if (!supervisor.#ending) died(`the supervisor ended: ${signal ?? `exit code ${code}`}`);
+      if (!supervisor.#ending || code !== 0) died(`the supervisor ended: ${signal ?? `exit code ${code}`}`);
     });
     return supervisor;
   }
@@ -39,7 +39,7 @@ export class SupervisorProcess {
     this.#ending = true;
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const exited = new Promise((resolve) => this.#child.once("exit", resolve));
-      this.#child.kill("SIGTERM");
+      this.#child.kill("SIGTERM");   // to no avail if it is dead already, and we have yet to hear
       await exited;
     }
     rmSync(this.#folder, { recursive: true, force: true });
