@@ -13,6 +13,7 @@ const line = (values) => COLUMNS.map(([, width], index) => String(values[index] 
 export class Report {
   #minute = emptyMinute();
   #kinds = new Map();       // of hostile operations: name -> Map of endings
+  #shown = { whole: 0, operations: 0 };
   operations = 0;
   hostile = 0;
   failures = 0;
@@ -32,7 +33,10 @@ export class Report {
   }
   timed(measure, us) { this.#minute.times[measure].push(us); }
   failed({ seed, lane, number, name, error }) {
-    if (++this.failures > FAILURES_SHOWN && lane !== undefined) return;
+    this.failures++;
+    // What concerns all of it often comes last, and says why the others failed.
+    const kind = lane === undefined ? "whole" : "operations";
+    if (++this.#shown[kind] > FAILURES_SHOWN) return;
     const where = lane === undefined ? "the run as a whole" : `lane ${lane}, operation ${number} (${name})`;
     this.print(`FAILED: seed ${seed}, ${where}: ${error?.stack ?? error}`);
   }
