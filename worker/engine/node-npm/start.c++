@@ -11,6 +11,7 @@
 
 #include <cstdlib>
 
+#include "ipc/zygote-protocol.h"
 #include "worker/engine/worker-main.h"
 
 extern "C" {
@@ -20,6 +21,39 @@ extern "C" {
 __attribute__((visibility("default"))) int madvise(void* address, size_t length, int advice) {
   if (advice == MADV_DONTFORK) return 0;
   return int(syscall(SYS_madvise, address, length, advice));
+}
+
+// When one of those tables shrinks, V8 maps the part anew, at its place and inaccessible. That manner of mmap is not in a
+// worker's policy, and need not be: this comes to the same.
+// (The name is mmap64 in the binary, there as here, by _FILE_OFFSET_BITS.)
+__attribute__((visibility("default"))) void* mmap(void* address, size_t length, int protection, int flags, int fd, off_t offset) {
+  if (protection == PROT_NONE && flags == (MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED)) {
+    bool done = mprotect(address, length, PROT_NONE) == 0 && madvise(address, length, MADV_DONTNEED) == 0;
+    return done ? address : MAP_FAILED;
+  }
+  auto result = syscall(SYS_mmap, address, length, protection, flags, fd, offset);
+  return reinterpret_cast<void*>(result);   // -1 is MAP_FAILED
+}
+
+// RLIMIT_DATA may refuse what lies outside V8's heap: ICU's objects, a result on its way out. Who asked is not prepared for
+// that: ICU goes on with a null pointer, C++ aborts by a system call that is not in the policy. That the memory is used up
+// is the truth, and the supervisor words it.
+void* __libc_malloc(size_t size);
+void* __libc_calloc(size_t count, size_t size);
+void* __libc_realloc(void* block, size_t size);
+
+namespace {
+void* orEnd(void* block) {
+  if (block == nullptr) _exit(glovebox::zygote::EXIT_OUT_OF_MEMORY);
+  return block;
+}
+}  // namespace
+
+__attribute__((visibility("default"))) void* malloc(size_t size) { return orEnd(__libc_malloc(size)); }
+__attribute__((visibility("default"))) void* calloc(size_t count, size_t size) { return orEnd(__libc_calloc(count, size)); }
+__attribute__((visibility("default"))) void* realloc(void* block, size_t size) {
+  auto* result = __libc_realloc(block, size);
+  return size == 0 ? result : orEnd(result);
 }
 
 extern char** environ;
