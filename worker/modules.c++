@@ -126,7 +126,7 @@ v8::MaybeLocal<v8::Promise> Modules::onDynamicImport(v8::Local<v8::Context> cont
   v8::TryCatch tryCatch(isolate);
   auto* entry = self.findOrThrow(specifier, importer);
   v8::Local<v8::Promise> promise;
-  if (entry != nullptr && self.importNow(*entry, phase).ToLocal(&promise)) return scope.Escape(promise);
+  if (entry != nullptr && self.importLater(*entry, phase).ToLocal(&promise)) return scope.Escape(promise);
   if (tryCatch.HasTerminated()) {
     tryCatch.ReThrow();
     return {};
@@ -344,6 +344,27 @@ v8::MaybeLocal<v8::Value> Modules::requireModule(Entry& entry) {
     return {};
   }
   return module->GetModuleNamespace();
+}
+
+// As the language has it, what import() asks for is evaluated in a job of its own. Not only for the order of things: the
+// module may import one that is just being evaluated, and V8 ends the process when an evaluation meets another.
+v8::MaybeLocal<v8::Promise> Modules::importLater(Entry& entry, v8::ModuleImportPhase phase) {
+  if (phase == v8::ModuleImportPhase::kSource) return importNow(entry, phase);
+  auto context = engine_.context();
+  v8::Local<v8::Promise::Resolver> resolver;
+  v8::Local<v8::Function> evaluate;
+  auto evaluateNow = [](const v8::FunctionCallbackInfo<v8::Value>& info) {
+    auto& self = of(info.GetIsolate());
+    v8::Local<v8::Promise> promise;
+    auto* entry = self.find(utf8(info.GetIsolate(), info.Data()));
+    if (self.importNow(*entry, v8::ModuleImportPhase::kEvaluation).ToLocal(&promise)) info.GetReturnValue().Set(promise);
+  };
+  if (!v8::Promise::Resolver::New(context).ToLocal(&resolver) ||
+      !v8::Function::New(context, evaluateNow, string(entry.source.name)).ToLocal(&evaluate) ||
+      resolver->Resolve(context, v8::Undefined(isolate_)).IsNothing()) {
+    return {};
+  }
+  return resolver->GetPromise()->Then(context, evaluate);
 }
 
 v8::MaybeLocal<v8::Promise> Modules::importNow(Entry& entry, v8::ModuleImportPhase phase) {

@@ -63,6 +63,7 @@ class Modules {
   v8::MaybeLocal<v8::Value> valueOf(Entry& entry);
   v8::MaybeLocal<v8::Value> runCommonJs(Entry& entry);
   v8::MaybeLocal<v8::Value> requireModule(Entry& entry);
+  v8::MaybeLocal<v8::Promise> importLater(Entry& entry, v8::ModuleImportPhase phase);
   v8::MaybeLocal<v8::Promise> importNow(Entry& entry, v8::ModuleImportPhase phase);
   v8::Local<v8::String> string(std::string_view text);
 
