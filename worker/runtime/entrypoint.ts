@@ -8,7 +8,7 @@ import type { Callable, Root } from "../../ipc/js/receiver.ts";
 import type { CapabilityState } from "../../ipc/js/stub.ts";
 import { begin, endIfOver, find as findInvocation, provideEnd } from "./invocation.ts";
 import type { Invocation } from "./invocation.ts";
-import { PlainError, PlainTypeError, construct, defineProperty, hasOwn, objectKeys } from "./primordials.ts";
+import { PlainError, PlainTypeError, construct, defineProperty, hasOwn, objectKeys, promiseThen } from "./primordials.ts";
 import { session } from "./rpc.ts";
 
 type Exports = Record<string, unknown>;
@@ -83,8 +83,7 @@ function rootOf(name: string, invocation: Invocation): Root {
 export function invoke(id: number, name: string, props: unknown, path: string[], args: unknown[] | undefined, params: CapabilityState[]): void {
   const invocation = begin(id, props, loopbacks);
   invocation.openCalls.set(id, true);
-  void session.run(id, id, undefined, params, () => session.reach(find(rootOf(name, invocation), path), args))
-    .then(() => callEnded(id, id));
+  promiseThen(session.run(id, id, undefined, params, () => session.reach(find(rootOf(name, invocation), path), args)), () => callEnded(id, id));
 }
 
 export function callEnded(owner: number, call: number): void {

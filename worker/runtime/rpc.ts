@@ -8,7 +8,7 @@ import type { CallLimits, Wire, WorkerCode } from "../../ipc/js/wire.ts";
 import { callEnded, currentExports, forgetMain, invoke, useEnv, useMain } from "./entrypoint.ts";
 import { makeDomException } from "./dom-exception.ts";
 import { current, endIfOver, find, forgetAll } from "./invocation.ts";
-import { PlainError, defineProperty, provideDataCloneError } from "./primordials.ts";
+import { PlainError, defineProperty, promiseThen, provideDataCloneError } from "./primordials.ts";
 import { reportException } from "./report.ts";
 import { ReadableStream, WritableStream } from "./streams.ts";
 
@@ -92,7 +92,7 @@ export const rpcHooks = {
     if (invocation !== undefined) {
       invocation.openCalls.set(call, true);
       // session.deliver() answers in a later turn of the microtasks or at once; either way the host is told by settle().
-      void session.deliver(call, target, path, args).then(() => callEnded(owner, call));
+      promiseThen(session.deliver(call, target, path, args), () => callEnded(owner, call));
       return;
     }
     void session.deliver(call, target, path, args);
