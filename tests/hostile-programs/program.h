@@ -4,6 +4,7 @@
 //
 // Limits are small where the program is endless, so that the whole table takes seconds.
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,9 @@ struct HostileProgram {
   std::string ending;   // of describe(): its beginning
   std::string naming;   // what the message must say; empty for a value
 };
+
+// For GoogleTest's messages.
+inline void PrintTo(const HostileProgram& program, std::ostream* out) { *out << program.name; }
 
 using HostilePrograms = std::vector<HostileProgram>;
 
