@@ -11,6 +11,10 @@ constexpr kj::Duration GRACE_MIN = 5 * kj::MILLISECONDS;
 constexpr kj::Duration GRACE_MAX = 500 * kj::MILLISECONDS;
 constexpr int PATIENCE = 4;   // times the grace period, by the wall clock
 
+// A worker cannot be stopped everywhere (worker/engine/interruption.h), so one signal may miss. Sent this often, some will
+// not, even in the grace period of a short limit.
+constexpr kj::Duration ASK_AGAIN = GRAIN;
+
 // How often a long call's memory is looked at. The worker keeps to its limit by itself and RLIMIT_DATA holds it to a
 // little more; this catches what neither counts (stack, page tables, code).
 constexpr kj::Duration MEMORY_PERIOD = 100 * kj::MILLISECONDS;
@@ -50,12 +54,11 @@ struct Watch {
 
 // The grace period is of CPU time, so that a worker which does not get the processor is not killed for it, but not of
 // CPU time alone, so that one which sleeps through the signal does not live for ever.
-kj::Promise<void> killAfter(kj::Timer& timer, WorkerPeer& worker, kj::Duration wait, kj::Duration cpuDeadline, kj::TimePoint deadline,
-                            Outcome outcome) {
-  return timer.afterDelay(wait).then([&timer, &worker, cpuDeadline, deadline, outcome = kj::mv(outcome)]() mutable -> kj::Promise<void> {
-    auto cpu = worker.cpuTime();
-    if (cpu < cpuDeadline && timer.now() < deadline) {
-      return killAfter(timer, worker, std::max(cpuDeadline - cpu, GRAIN), cpuDeadline, deadline, kj::mv(outcome));
+kj::Promise<void> killAfter(kj::Timer& timer, WorkerPeer& worker, kj::Duration cpuDeadline, kj::TimePoint deadline, Outcome outcome) {
+  return timer.afterDelay(ASK_AGAIN).then([&timer, &worker, cpuDeadline, deadline, outcome = kj::mv(outcome)]() mutable -> kj::Promise<void> {
+    if (worker.cpuTime() < cpuDeadline && timer.now() < deadline) {
+      worker.softStop(outcome.clone());
+      return killAfter(timer, worker, cpuDeadline, deadline, kj::mv(outcome));
     }
     worker.end(kj::mv(outcome));
     return kj::NEVER_DONE;
@@ -73,7 +76,7 @@ kj::Promise<void> watchCall(kj::Timer& timer, WorkerPeer& worker, CallLimits lim
 kj::Promise<void> stopWorker(kj::Timer& timer, WorkerPeer& worker, Outcome outcome, kj::Duration limit) {
   worker.softStop(outcome.clone());
   auto grace = std::min(std::max(limit / 2, GRACE_MIN), GRACE_MAX);
-  return killAfter(timer, worker, grace, worker.cpuTime() + grace, timer.now() + grace * PATIENCE, kj::mv(outcome));
+  return killAfter(timer, worker, worker.cpuTime() + grace, timer.now() + grace * PATIENCE, kj::mv(outcome));
 }
 
 }  // namespace glovebox

@@ -1,7 +1,7 @@
 #pragma once
-// Holds one call to its CPU and wall-clock limits. When one is reached the worker is first asked to stop (it ends the
-// JavaScript and stays usable); if the call is not over after a grace period of half the limit, the process is killed. So
-// a call ends within twice its limit, whatever the code does.
+// Holds one call to its CPU and wall-clock limits. When one is reached the worker is first asked to stop, until it does (it
+// ends the JavaScript and stays usable); if the call is not over after a grace period of half the limit, the process is
+// killed. So a call ends within twice its limit, whatever the code does.
 //
 // CPU time is the whole worker process's since the call began, by the kernel's account: calls that run at the same time
 // in one worker are all charged what any of them uses. One thread uses at most one second of CPU a second, so a timer

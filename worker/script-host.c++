@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "worker/engine/engine.h"
+#include "worker/engine/interruption.h"
 #include "worker/engine/value-v8.h"
 #include "worker/modules.h"
 #include "worker/rehearsal.h"
@@ -45,6 +46,7 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     }
     engine_.calls = this;
     isolateToTerminate = isolate_;
+    learnWhereCodeIs(isolate_);
     isolate_->SetPromiseRejectCallback(onRejection);
     isolate_->SetAllowWasmCodeGenerationCallback([](v8::Local<v8::Context>, v8::Local<v8::String>) {
       return Engine::of(v8::Isolate::GetCurrent()).startingUp;
@@ -92,6 +94,7 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
 
   CallId call(CallRequest request) override {
     auto id = nextId_++;
+    if (calls_.empty()) terminationRequested = 0;   // it was meant for a call that was over when it came
     calls_.insert(id);
     if (failed_) {
       auto answer = startFailure_;
@@ -597,9 +600,9 @@ std::unique_ptr<ScriptHost> ScriptHost::make(Engine& engine, policy::Profile pro
   return std::make_unique<V8ScriptHost>(engine, profile);
 }
 
-void requestTermination(int) {
+void requestTermination(int, siginfo_t*, void* context) {
   terminationRequested = 1;
-  if (javaScriptRuns && isolateToTerminate != nullptr) isolateToTerminate->TerminateExecution();
+  if (javaScriptRuns && isolateToTerminate != nullptr && mayStopHere(context)) isolateToTerminate->TerminateExecution();
 }
 
 }  // namespace glovebox

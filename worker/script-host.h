@@ -5,6 +5,8 @@
 //
 // Everything that runs inside is hostile. Whatever it does, the interface keeps its word: each call is answered once.
 
+#include <signal.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -116,7 +118,8 @@ class ScriptHost {
   virtual LogBuffer& logs() = 0;
 };
 
-// Stops running JavaScript and every call in flight. Async-signal-safe: the handler of TERMINATE_SIGNAL.
-void requestTermination(int signal);
+// Stops running JavaScript and every call in flight. Async-signal-safe: the handler of TERMINATE_SIGNAL, with SA_SIGINFO. It
+// cannot stop everything everywhere (worker/engine/interruption.h): what goes on is to be sent it again.
+void requestTermination(int signal, siginfo_t* info, void* context);
 
 }  // namespace glovebox

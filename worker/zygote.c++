@@ -220,7 +220,8 @@ class Zygote {
     reseedRandom();
     discardStandardStreams();
     struct sigaction action{};
-    action.sa_handler = requestTermination;
+    action.sa_sigaction = requestTermination;
+    action.sa_flags = SA_SIGINFO;
     sigaction(zygote::TERMINATE_SIGNAL, &action, nullptr);
     fcntl(socket, F_SETFL, fcntl(socket, F_GETFL) | O_NONBLOCK);
     auto plan = confinement(socket, spawn.workerUid, spawn.dataBytesMax);
@@ -294,7 +295,8 @@ int runUnjailed(const std::string& snapshotPath) {
   Engine engine(snapshotPath);
   auto host = ScriptHost::make(engine, policy::Profile::DEFAULT);
   struct sigaction action{};
-  action.sa_handler = requestTermination;
+  action.sa_sigaction = requestTermination;
+  action.sa_flags = SA_SIGINFO;
   sigaction(zygote::TERMINATE_SIGNAL, &action, nullptr);
   fcntl(zygote::WORKER_SOCKET_FD, F_SETFL, fcntl(zygote::WORKER_SOCKET_FD, F_GETFL) | O_NONBLOCK);
   serveWorker(zygote::WORKER_SOCKET_FD, *host, [] {});
