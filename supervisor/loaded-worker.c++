@@ -96,6 +96,7 @@ LoadedWorker::~LoadedWorker() noexcept(false) {
   startWatch_ = nullptr;
   deathWatch_ = nullptr;
   stop_ = nullptr;
+  background_ = nullptr;
   KJ_IF_MAYBE(worker, worker_) {
     kj::evalLater([worker = kj::mv(*worker), core = kj::addRef(*core_)]() {}).detach([](kj::Exception&& exception) {
       KJ_LOG(ERROR, exception);
@@ -112,6 +113,9 @@ void LoadedWorker::adopt(kj::Own<WorkerPeer> worker) {
   if (membrane_->isCut()) worker->end(revoked());
   KJ_IF_MAYBE(outcome, expired_) worker->end(outcome->clone());
   readGate_->open(*worker);
+  background_ = kj::heap<BackgroundWatch>(core_->port.getTimer(), *worker, limits_.cpuMs, [this]() {
+    return BackgroundWatch::Calls{callsInFlight_, callsBegun_};
+  });
   worker_ = kj::mv(worker);
 }
 
@@ -187,6 +191,7 @@ kj::Promise<void> LoadedWorker::call(Route& route, CallContext context, CallLimi
     return kj::READY_NOW;
   }
   callsInFlight_++;
+  callsBegun_++;
   lifespan_.callBegan();
   auto counted = subrequests_.begin(limits.subRequests);
   core_->census.callsInFlight++;

@@ -9,6 +9,7 @@
 #include <kj/refcount.h>
 
 #include "ipc/control.capnp.h"
+#include "supervisor/background-watch.h"
 #include "supervisor/call-watch.h"
 #include "supervisor/core.h"
 #include "supervisor/lifespan.h"
@@ -87,11 +88,13 @@ class LoadedWorker final: public kj::Refcounted {
   kj::Maybe<Outcome> startFailure_;           // or there can be none
   kj::Maybe<Outcome> expired_;                // it was to go before it had come
   uint32_t callsInFlight_ = 0;
+  uint64_t callsBegun_ = 0;
   bool hasAnswered_ = false;
   Subrequests subrequests_;
   uint64_t stopSerial_ = 0;                   // calls before this were told to stop
   kj::Promise<void> stop_;
   Lifespan lifespan_;
+  kj::Maybe<kj::Own<BackgroundWatch>> background_;
   kj::Own<kj::PromiseFulfiller<void>> revokedFulfiller_;
   kj::ForkedPromise<void> revoked_;
   kj::Canceler acquiring_;                    // ends with this

@@ -124,6 +124,22 @@ TEST_F(WithWorld, ACallEndedByItsCpuLimitLeavesTheWorkerUsable) {
   EXPECT_EQ(describe(agent.call("run")), "value \"alive\"");
 }
 
+TEST_F(WithWorld, WhatGoesOnAfterTheAnswerIsHeldToTheCpuLimitToo) {
+  LoadOptions limits;
+  limits.cpuMs = 50;
+  for (auto body: {"setTimeout(() => { for (;;); }, 1); ctx.waitUntil(new Promise(() => {})); return 1",
+                   "ctx.waitUntil((async () => { for (;;) await new Promise((r) => setTimeout(r, 0)); })()); return 1"}) {
+    auto agent = world().load(moduleWith(body), limits);
+    EXPECT_EQ(describe(agent.call("run")), "value 1");
+    // Each call would begin the count anew; so nobody calls until it is dead.
+    auto pid = static_cast<pid_t>(world().statusNumber("workers.0.pid"));
+    world().turnUntil([&]() { return !isAlive(pid); });
+    auto result = agent.call("run");
+    EXPECT_EQ(describe(result), "ended exceededCpu") << body;
+    EXPECT_NE(result.message.find("50 ms of CPU time after its calls were answered"), std::string::npos) << result.message;
+  }
+}
+
 TEST(StrictPolicy, ALoadBeyondTheNumberOfLiveWorkersIsRefusedAndTheOthersGoOn) {
   SupervisorOptions options;
   options.poolSize = 1;
