@@ -134,11 +134,13 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
   }
 
   double msUntilTimer() override {
+    if (tasksLeft_) return 0;
     double deadline = engine_.timers.nextDeadlineMs();
     return deadline == Timers::NEVER ? -1 : std::max(0.0, deadline - Timers::nowMs());
   }
 
   void runTimers() override {
+    if (tasksLeft_) turn([] {});
     double now = Timers::nowMs();
     while (engine_.timers.nextDeadlineMs() <= now && !terminationRequested) {
       turn([&]() {
@@ -169,7 +171,7 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
   bool idle() override {
     turn([] {});
     if (!actions_.empty()) return true;
-    if (!engine_.timers.empty() || calls_.empty() || isAwaiting()) return false;
+    if (tasksLeft_ || !engine_.timers.empty() || calls_.empty() || isAwaiting()) return false;
     endCalls(HostEnding::HUNG);
     return !actions_.empty();
   }
@@ -185,7 +187,7 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     javaScriptRuns = 1;
     if (!terminationRequested) body();
     isolate_->PerformMicrotaskCheckpoint();
-    engine_.pumpTasks();
+    tasksLeft_ = !engine_.pumpTasks();
     isolate_->PerformMicrotaskCheckpoint();
     javaScriptRuns = 0;
     reportRejections();
@@ -591,6 +593,7 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
   std::vector<v8::Global<v8::Promise>> rejections_;
   CallAnswer startFailure_;
   bool failed_ = false;
+  bool tasksLeft_ = false;   // of V8's, for the next turn
   CallId nextId_ = 1;
 };
 

@@ -197,7 +197,7 @@ bool Engine::takeHeapExhausted() {
   return true;
 }
 
-void Engine::pumpTasks() { platform->pump(isolate_); }
+bool Engine::pumpTasks() { return platform->pump(isolate_); }
 
 uint64_t Engine::hashSeedProbe() {
   v8::HandleScope scope(isolate_);

@@ -87,8 +87,8 @@ class Engine {
   // been told to terminate. Cleared by takeHeapExhausted().
   bool takeHeapExhausted();
 
-  // Tasks V8 posted to itself (garbage collection steps, Atomics.waitAsync timeouts).
-  void pumpTasks();
+  // Runs tasks V8 posted to itself (garbage collection steps, Atomics.waitAsync timeouts). False if there may be more.
+  bool pumpTasks();
 
   // Ends what JavaScript is running. Async-signal-safe as far as V8 is: called from the handler of TERMINATE_SIGNAL on
   // the one thread there is.

@@ -80,7 +80,7 @@ int runScript(Engine& engine, const std::string& path) {
       tryCatch.Reset();
     }
     isolate->PerformMicrotaskCheckpoint();
-    engine.pumpTasks();
+    (void)engine.pumpTasks();
   }
   for (auto& line : engine.logs.take(SIZE_MAX)) printf("console: %s\n", line.text.c_str());
   for (auto& promise : rejected) {
