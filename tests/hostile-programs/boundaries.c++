@@ -8,6 +8,20 @@ HostilePrograms boundaries() {
       burns("LoopInAGetterOfALaterElement", "const a = [1, 2]; a[2] = 3; Object.defineProperty(a, 1, { enumerable: true, get() { for (;;); } }); return a"),
       burns("ResultThatGrowsWhileItIsRead", "const make = () => ({ get next() { return make() } }); return make()"),
       burns("LoopInAGetterOfAnArgument", "await ctx.exports.default.run({ get x() { for (;;); } })"),
+      burnsAtStart("LoopInTheDisposerOfAnRpcTarget", R"(import { RpcTarget } from "cloudflare:workers";
+          class Target extends RpcTarget { [Symbol.dispose]() { for (;;); } }
+          export default {
+            make(input) { return new Target(); },
+            async run(input, env, ctx) { { using target = await ctx.exports.default.make(1); } await new Promise((r) => setTimeout(r, 1e4)); },
+          })"),
+      exhaustsAtStart("LeakOfStubs", R"(export default {
+            give(input) { return () => 1; },
+            async run(input, env, ctx) { const keep = []; for (;;) keep.push(await ctx.exports.default.give(1), new Array(1000).fill(1)); },
+          })"),
+      burnsAtStart("StubsLetGo", R"(export default {
+            give(input) { return () => 1; },
+            async run(input, env, ctx) { for (;;) { using f = await ctx.exports.default.give(1); await f(); } },
+          })"),
       burns("LoopInAFormattedText", "console.log('%s', { toString() { for (;;); } }); for (;;);"),
       burns("FloodOfLines", "for (let i = 0;; i++) console.log('line', i)"),
       burns("FloodOfObjectsOnTheConsole", "const o = { a: [{}, {}], b: new Map([[1, { c: 2 }]]) }; for (;;) console.log(o)"),
