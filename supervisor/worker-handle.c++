@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -34,6 +35,29 @@ clockid_t cpuClock(pid_t pid) { return static_cast<clockid_t>((~static_cast<unsi
 bool isDead(int pidfd) {
   pollfd look{pidfd, POLLIN, 0};
   return poll(&look, 1, 0) == 1;
+}
+
+// Reads a small file of /proc/PID. Empty if the process is gone.
+size_t readProc(pid_t pid, const char* name, char* text, size_t size) {
+  char path[40];
+  snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  kj::AutoCloseFd closer(fd);
+  ssize_t length = read(fd, text, size - 1);
+  if (length <= 0) return 0;
+  text[length] = '\0';
+  return static_cast<size_t>(length);
+}
+
+// The kernel is taking it apart: it has closed its descriptors, or will. On a busy machine that takes a while.
+bool isDying(pid_t pid) {
+  constexpr unsigned PF_EXITING = 0x4;   // linux/sched.h
+  char text[512];
+  if (readProc(pid, "stat", text, sizeof(text)) == 0) return true;
+  const char* close = strrchr(text, ')');
+  unsigned flags;
+  return close != nullptr && sscanf(close + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) == 1 && (flags & PF_EXITING) != 0;
 }
 
 }  // namespace
@@ -122,8 +146,8 @@ void WorkerHandle::watchEnd() {
   }));
   tasks_.add(connection_->onDisconnect().then([this]() {
     return port_.getTimer().afterDelay(LINE_LOST_GRACE).then([this]() {
-      // On a busy machine the report of a death may take longer than this; then the process is dead all the same.
-      if (!ended_ && !isDead(child_.pidfd)) end(protocolViolation("it closed or corrupted its line"));
+      // On a busy machine a death, or the report of it, may take longer than this; then the process is dying all the same.
+      if (!ended_ && !isDead(child_.pidfd) && !isDying(child_.pid)) end(protocolViolation("it closed or corrupted its line"));
     });
   }));
 }
@@ -143,15 +167,8 @@ kj::Duration WorkerHandle::cpuTime() {
 
 uint64_t WorkerHandle::residentBytes() {
   if (ended_) return 0;
-  char path[32];
-  snprintf(path, sizeof(path), "/proc/%d/statm", child_.pid);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  kj::AutoCloseFd closer(fd);
   char text[128];
-  ssize_t length = read(fd, text, sizeof(text) - 1);
-  if (length <= 0) return 0;
-  text[length] = '\0';
+  if (readProc(child_.pid, "statm", text, sizeof(text)) == 0) return 0;
   unsigned long size, resident, shared;
   if (sscanf(text, "%lu %lu %lu", &size, &resident, &shared) != 3) return 0;
   return (resident - shared) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
