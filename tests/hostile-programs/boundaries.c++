@@ -22,7 +22,7 @@ HostilePrograms boundaries() {
             give(input) { return () => 1; },
             async run(input, env, ctx) { for (;;) { using f = await ctx.exports.default.give(1); await f(); } },
           })"),
-      burns("LoopInAFormattedText", "console.log('%s', { toString() { for (;;); } }); for (;;);"),
+      comesTo("LoopInAFormattedText", "console.log('%s', { toString() { for (;;); } }); return 1", "value 1"),
       burns("FloodOfLines", "for (let i = 0;; i++) console.log('line', i)"),
       burns("FloodOfObjectsOnTheConsole", "const o = { a: [{}, {}], b: new Map([[1, { c: 2 }]]) }; for (;;) console.log(o)"),
       burns("FloodOfTraces", "for (;;) console.trace('x')"),

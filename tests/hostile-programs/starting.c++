@@ -33,7 +33,7 @@ HostilePrograms starting() {
       burnsAtStart("LoopAtTopLevel", "for (;;);"),
       burnsAtStart("LoopAfterTopLevelAwait", "await null; for (;;);"),
       burnsAtStart("LoopInAStaticBlock", "class A { static { for (;;); } }"),
-      burnsAtStart("LoopInAnImport", "import './m.js'; export default { run() {} }; for (;;);"),
+      with(burnsAtStart("LoopInAnImport", std::string("import './b.js';") + RUN), {{"b.js", "for (;;);"}}),
       burnsAtStart("MicrotasksAtTopLevel", "const f = () => Promise.resolve().then(f); await f()"),
       burnsAtStart("LoopInTheConstructorOfAnEntrypoint",
                    "import { WorkerEntrypoint } from 'cloudflare:workers';\n"
