@@ -38,7 +38,11 @@ struct Call {
   }
 
   account @3 :Bool;
-  # From a client: the answer is to come with an account of the run. Ignored from a worker.
+  # From a client: the answer is to come with an account of the run. To a worker: what its code says during this call is
+  # listened to. Ignored from a worker.
+
+  tailDepth @4 :UInt8;
+  # Of the supervisor's own calls on tails: how many of these stand behind this one. Tails that report to each other end somewhere.
 }
 
 struct Return {
@@ -183,9 +187,10 @@ interface Console {
   # Where `console.*` goes. Implemented by the caller of `load`; called by the worker through the supervisor, which
   # counts bytes and drops what exceeds the limit.
 
-  write @0 (messages :List(LogMessage), exceptions :List(ThrownError)) -> ();
+  write @0 (messages :List(LogMessage), exceptions :List(ThrownError)) -> (wanted :Bool = true);
   # At most one call under way per worker, at most LOG_BATCH_BYTES a call. `exceptions` from a worker only: for accounts and
-  # tails; a console of a client's gets none.
+  # tails; a console of a client's gets none. `wanted` false, to a worker only: nobody listens; from now on it need not send
+  # anything but during calls with `account`.
 }
 
 struct LogMessage {

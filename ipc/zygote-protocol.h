@@ -14,7 +14,7 @@
 
 namespace glovebox::zygote {
 
-constexpr uint32_t PROTOCOL_VERSION = 1;
+constexpr uint32_t PROTOCOL_VERSION = 2;
 
 // Well-known descriptors. The jailer receives these two and the standard three, nothing else.
 constexpr int ZYGOTE_CONTROL_FD = 3;   // jailer and zygote: to the supervisor
@@ -54,6 +54,8 @@ struct ChildEnded {
   int32_t innerPid = 0;    // in the warden's pid namespace; 2 is the zygote
   int32_t code = 0;        // siginfo si_code: CLD_EXITED, CLD_KILLED, CLD_DUMPED
   int32_t status = 0;      // exit status or signal number
+  uint64_t cpuUs = 0;      // of its whole life, user and system, as the kernel accounts for it (struct rusage)
+  uint64_t peakBytes = 0;  // the most that it has had resident
 };
 
 struct StepFailed {

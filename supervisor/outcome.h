@@ -17,10 +17,12 @@ struct Outcome {
   Outcome clone() const { return Outcome{code, kj::str(message)}; }
 };
 
-// How the kernel says a process ended (siginfo si_code and si_status).
+// How the kernel says a process ended (siginfo si_code and si_status), and what it took in its life.
 struct ProcessEnd {
   int32_t code = 0;
   int32_t status = 0;
+  uint64_t cpuUs = 0;       // 0: nobody could say
+  uint64_t peakBytes = 0;
 };
 
 Outcome exceededCpu(uint32_t limitMs, kj::StringPtr where);

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include <kj/debug.h>
 
 #include "ipc/uv-event-port.h"
@@ -135,6 +137,8 @@ void WorkerHandle::watchEnd() {
   // The warden reaps and reports; the report comes a moment after the death.
   tasks_.add(zygote_->whenEnded(child_.innerPid).then([this](ProcessEnd processEnd) -> kj::Promise<void> {
     ended_ = true;
+    lastCpuTime_ = std::max(lastCpuTime_, static_cast<int64_t>(processEnd.cpuUs) * kj::MICROSECONDS);
+    peakBytes_ = std::max(peakBytes_, processEnd.peakBytes);
     bool forbidden = processEnd.code != CLD_EXITED && processEnd.status == SIGSYS;
     if (!forbidden || reason_ != nullptr) {
       settleEnd(processEnd, nullptr);
@@ -165,7 +169,7 @@ kj::Duration WorkerHandle::cpuTime() {
   return lastCpuTime_;
 }
 
-uint64_t WorkerHandle::residentBytes() {
+uint64_t WorkerHandle::memoryBytes() {
   if (ended_) return 0;
   char text[128];
   if (readProc(child_.pid, "statm", text, sizeof(text)) == 0) return 0;
@@ -174,7 +178,17 @@ uint64_t WorkerHandle::residentBytes() {
   return (resident - shared) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-bool WorkerHandle::exceedsMemory() { return residentBytes() > policy::workerDataBytesMax(memoryMb_); }
+uint64_t WorkerHandle::peakMemoryBytes() {
+  if (ended_) return peakBytes_;
+  char text[4096];
+  if (readProc(child_.pid, "status", text, sizeof(text)) == 0) return peakBytes_;
+  auto line = strstr(text, "\nVmHWM:");
+  unsigned long kib;
+  if (line != nullptr && sscanf(line, "\nVmHWM: %lu kB", &kib) == 1) peakBytes_ = uint64_t{kib} * 1024;
+  return peakBytes_;
+}
+
+bool WorkerHandle::exceedsMemory() { return memoryBytes() > policy::workerDataBytesMax(memoryMb_); }
 
 void WorkerHandle::setMemoryLimit(uint32_t memoryMb) {
   if (memoryMb == memoryMb_) return;

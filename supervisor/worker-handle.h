@@ -34,8 +34,9 @@ class WorkerHandle final: public kj::Refcounted, public WorkerPeer, private kj::
 
   // By the kernel's account.
   kj::Duration cpuTime() override;
-  // Resident memory that is not files', in bytes; 0 if gone.
-  uint64_t residentBytes();
+  kj::Duration lastCpuTime() const override { return lastCpuTime_; }
+  uint64_t peakMemoryBytes() override;
+  uint64_t memoryBytes() override;
   bool exceedsMemory() override;
   uint32_t memoryMb() const override { return memoryMb_; }
 
@@ -60,6 +61,7 @@ class WorkerHandle final: public kj::Refcounted, public WorkerPeer, private kj::
   rpc::WorkerProcess::Client process_;
   uint32_t memoryMb_ = 0;
   kj::Duration lastCpuTime_ = 0 * kj::NANOSECONDS;
+  uint64_t peakBytes_ = 0;
   kj::Maybe<Outcome> reason_;
   kj::Maybe<Outcome> softReason_;
   bool ended_ = false;

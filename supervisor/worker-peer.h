@@ -22,6 +22,12 @@ class WorkerPeer {
 
   // CPU time of the process so far. The last value known, once it is gone.
   virtual kj::Duration cpuTime() = 0;
+  // What cpuTime() said last: no system call.
+  virtual kj::Duration lastCpuTime() const = 0;
+  // The most that the process has had resident so far, shared pages included. The last value known, once it is gone.
+  virtual uint64_t peakMemoryBytes() = 0;
+  // What it has resident now and shares with no file; 0 once it is gone.
+  virtual uint64_t memoryBytes() = 0;
   // It takes more memory than the limit and the engine's own share allow.
   virtual bool exceedsMemory() = 0;
   virtual uint32_t memoryMb() const = 0;

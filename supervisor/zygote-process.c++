@@ -231,7 +231,7 @@ kj::Promise<void> ZygoteProcess::readWarden() {
   return warden_.receive().then([this](kj::Maybe<Packet> packet) -> kj::Promise<void> {
     KJ_IF_MAYBE(p, packet) {
       KJ_IF_MAYBE(ended, p->tryRead<zygote::ChildEnded>()) {
-        ProcessEnd end{ended->code, ended->status};
+        ProcessEnd end{ended->code, ended->status, ended->cpuUs, ended->peakBytes};
         if (ended->innerPid == ZYGOTE_INNER_PID) {
           zygoteGone("it died");
         } else {

@@ -33,6 +33,7 @@ class Process final: public rpc::WorkerProcess::Server {
     auto code = context.getParams().getCode();
     worker_->mainModule = code.getMainModule().cStr();
     worker_->modules = code.getModules().size();
+    worker_->tails = code.getTails().size();
     worker_->cpuMs = code.getLimits().getCpuMs();
     worker_->wallMs = code.getLimits().getWallMs();
     worker_->memoryMb = code.getLimits().getMemoryMb();
@@ -99,7 +100,10 @@ class Peer final: public WorkerPeer {
 
   rpc::WorkerProcess::Client process() override { return process_; }
   pid_t pid() const override { return 4711; }
-  kj::Duration cpuTime() override { return 0 * kj::SECONDS; }
+  kj::Duration cpuTime() override { return lastCpuTime_ = worker_->cpuTime; }
+  kj::Duration lastCpuTime() const override { return lastCpuTime_; }
+  uint64_t peakMemoryBytes() override { return worker_->peakMemoryBytes; }
+  uint64_t memoryBytes() override { return 0; }
   bool exceedsMemory() override { return false; }
   uint32_t memoryMb() const override { return memoryMb_; }
   void setMemoryLimit(uint32_t memoryMb) override { memoryMb_ = memoryMb; }
@@ -134,6 +138,7 @@ class Peer final: public WorkerPeer {
   kj::Own<RpcConnection> inside_, connection_;
   rpc::WorkerProcess::Client process_ = nullptr;
   uint32_t memoryMb_ = 0;
+  kj::Duration lastCpuTime_ = 0 * kj::SECONDS;
   kj::Maybe<Outcome> reason_, softReason_;
   kj::Own<kj::PromiseFulfiller<void>> endedFulfiller_;
   kj::ForkedPromise<void> ended_ = nullptr;

@@ -51,12 +51,14 @@ struct ScriptedWorker {
   kj::Maybe<rpc::Console::Client> console;
   std::vector<TargetRef> props;
   std::string mainModule;
-  size_t modules = 0;
+  size_t modules = 0, tails = 0;
   uint32_t cpuMs = 0, wallMs = 0, memoryMb = 0;
 
   bool lingers = false;                             // does not die when it is told to
   bool started = false;
   bool gone = false;                                // the supervisor let go of it, or it died
+  kj::Duration cpuTime = 0 * kj::SECONDS;           // by the kernel's account, so to speak
+  uint64_t peakMemoryBytes = 0;
   std::string ending;                               // why the supervisor ended it
   std::function<void()> die;                        // closes its line, as a crash does
   kj::Maybe<GuardStream::Counts> counts() const;

@@ -321,6 +321,7 @@ TEST_P(JailerTest, ACallOutsideTheTableKillsAndTheWardenReportsIt) {
     EXPECT_EQ(worker.order('s'), 0);
     EXPECT_EQ(worker.order('n'), -1) << "socket()";
     auto end = jail.nextEnd();
+    EXPECT_GT(end.cpuUs + end.peakBytes, 0u) << "what it took, by the kernel's account";
     EXPECT_EQ(end.innerPid, worker.innerPid);
     EXPECT_TRUE(end.code == CLD_KILLED || end.code == CLD_DUMPED);
     EXPECT_EQ(end.status, SIGSYS);

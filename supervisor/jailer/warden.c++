@@ -5,8 +5,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,19 +63,24 @@ StepResult sealWarden(const WardenTask& task) {
 }
 
 // A report that cannot be delivered has no reader any more; the end follows from that.
-void reportEnded(const siginfo_t& info) {
+void reportEnded(const siginfo_t& info, const rusage& usage) {
+  auto microseconds = [](const timeval& time) { return uint64_t(time.tv_sec) * 1'000'000 + uint64_t(time.tv_usec); };
   zygote::ChildEnded record;
   record.innerPid = info.si_pid;
   record.code = info.si_code;
   record.status = info.si_status;
+  record.cpuUs = microseconds(usage.ru_utime) + microseconds(usage.ru_stime);
+  record.peakBytes = uint64_t(usage.ru_maxrss) * 1024;
   if (write(WARDEN_SOCKET, &record, sizeof(record)) != sizeof(record)) _exit(0);
 }
 
 void reapAll() {
   for (;;) {
     siginfo_t info = {};
-    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WALL) != 0 || info.si_pid == 0) return;
-    reportEnded(info);
+    rusage usage = {};
+    // By number: the C library's waitid() has no place for the last argument.
+    if (syscall(SYS_waitid, P_ALL, 0, &info, WEXITED | WNOHANG | __WALL, &usage) != 0 || info.si_pid == 0) return;
+    reportEnded(info, usage);
   }
 }
 
