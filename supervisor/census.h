@@ -14,6 +14,8 @@ class Census {
   uint64_t calls = 0;
   uint32_t liveWorkers = 0;
   uint32_t callsInFlight = 0;
+  uint64_t tailCallsFailed = 0;     // a tail threw, ended or was gone
+  uint64_t tailEventsDropped = 0;   // it had too many calls under way
 
   void noteEnding(rpc::Ending::Code code) {
     auto index = static_cast<size_t>(code);

@@ -6,22 +6,32 @@
 
 namespace glovebox {
 kj::Promise<void> ConsoleMembrane::write(WriteContext context) {
-  auto messages = context.getParams().getMessages();
-  if (full_ || membrane_->isRevoked()) return kj::READY_NOW;
-  inspectPlain(messages);
+  if (membrane_->isRevoked()) return kj::READY_NOW;
+  auto params = context.getParams();
+  inspectPlain(params.getMessages());
+  inspectPlain(params.getExceptions());
+  if (books_->listens()) books_->hear(params.getMessages(), params.getExceptions());
+  KJ_IF_MAYBE(console, console_) {
+    if (!full_) return params.getMessages().size() == 0 ? kj::READY_NOW : pass(*console, params.getMessages());
+  }
+  if (!books_->listens()) context.getResults().setWanted(false);
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> ConsoleMembrane::pass(rpc::Console::Client& console, capnp::List<rpc::LogMessage>::Reader messages) {
   auto size = messages.size() * sizeof(double);
   for (auto message: messages) size += message.getText().size();
   if (bytes_ + size > bytesMax_) {
     full_ = true;
-    auto request = console_.writeRequest();
+    auto request = console.writeRequest();
     auto notice = request.initMessages(1)[0];
     notice.setLevel(rpc::LogMessage::Level::WARN);
-    notice.setTime(messages.size() > 0 ? messages[0].getTime() : 0);
+    notice.setTime(messages[0].getTime());
     notice.setText(kj::str("This worker has logged more than ", bytesMax_, " bytes, its limit (limits.logBytes); the rest is dropped."));
     return request.send().ignoreResult();
   }
   bytes_ += size;
-  auto request = console_.writeRequest(messages.totalSize());
+  auto request = console.writeRequest(messages.totalSize());
   request.setMessages(messages);
   return request.send().ignoreResult();
 }

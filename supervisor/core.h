@@ -9,6 +9,7 @@
 #include <kj/refcount.h>
 
 #include "policy/cgroups.h"
+#include "supervisor/account.h"
 #include "supervisor/census.h"
 #include "supervisor/kinship.h"
 #include "supervisor/pool.h"
@@ -28,6 +29,7 @@ class Core final: public kj::Refcounted {
   const std::vector<sock_filter> filter;
   const policy::WorkerCgroups cgroups;   // outlives every worker
   Census census;
+  Recent recent;
   Reaper reaper;
   Pool pool;
   Kinship kinship;

@@ -7,16 +7,21 @@
 namespace glovebox {
 
 InwardTarget::InwardTarget(kj::Own<LoadedWorker> worker, rpc::Target::Client inner, CallLimits limits, Origin origin,
-                           kj::Maybe<Membrane&> holder)
-    : Handle(kj::mv(worker), holder), inner_(inner), route_(kj::mv(inner)), limits_(limits), origin_(origin) {}
+                           kj::StringPtr entrypoint, kj::Maybe<Membrane&> holder)
+    : Handle(kj::mv(worker), holder),
+      inner_(inner),
+      route_(kj::mv(inner)),
+      limits_(limits),
+      origin_(origin),
+      entrypoint_(kj::str(entrypoint)) {}
 
 kj::Promise<void> InwardTarget::call(CallContext context) {
   allowCancellation(context);
-  return worker().call(route_, context, limits_, origin_);
+  return worker().call(route_, context, limits_, origin_, entrypoint_);
 }
 
 capnp::Capability::Client InwardTarget::cloneFor(kj::Maybe<Membrane&> holder) {
-  return make<InwardTarget>(kj::addRef(worker()), inner_, limits_, origin_, holder);
+  return make<InwardTarget>(kj::addRef(worker()), inner_, limits_, origin_, entrypoint_, holder);
 }
 
 InwardSource::InwardSource(kj::Own<LoadedWorker> worker, rpc::ByteSource::Client inner, kj::Maybe<Membrane&> holder)
@@ -56,7 +61,9 @@ kj::Promise<void> InwardWorker::getEntrypoint(GetEntrypointContext context) {
   auto lower = lowerOf(readLimits(context.getParams().getLimits()), worker().limits());
   CallLimits limits{lower.cpuMs, lower.wallMs, lower.subRequests};
   auto target = worker().getEntrypoint(context.getParams());
-  context.getResults().setEntrypoint(make<InwardTarget>(kj::addRef(worker()), kj::mv(target), limits, Origin::OBJECT));
+  auto name = cleanLabel(context.getParams().getName());
+  if (name == "default") name = nullptr;   // as if it had not been named
+  context.getResults().setEntrypoint(make<InwardTarget>(kj::addRef(worker()), kj::mv(target), limits, Origin::OBJECT, name));
   return kj::READY_NOW;
 }
 

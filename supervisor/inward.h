@@ -12,12 +12,14 @@ namespace glovebox {
 enum class Origin {
   OBJECT,    // it exists: the worker breaks the rules
   PROMISED,  // it may turn out to be nothing that can be called
+  STREAM,    // it exists, and calls on it are parts of others
 };
 
 class InwardTarget final: public rpc::Target::Server, public Handle {
  public:
+  // `entrypoint`: its name, if it is one.
   InwardTarget(kj::Own<LoadedWorker> worker, rpc::Target::Client inner, CallLimits limits, Origin origin,
-               kj::Maybe<Membrane&> holder = nullptr);
+               kj::StringPtr entrypoint = ""_kj, kj::Maybe<Membrane&> holder = nullptr);
   kj::Promise<void> call(CallContext context) override;
   capnp::Capability::Client cloneFor(kj::Maybe<Membrane&> holder) override;
 
@@ -26,6 +28,7 @@ class InwardTarget final: public rpc::Target::Server, public Handle {
   Route route_;
   const CallLimits limits_;
   const Origin origin_;
+  const kj::String entrypoint_;
 };
 
 class InwardSource final: public rpc::ByteSource::Server, public Handle {

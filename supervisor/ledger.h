@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "supervisor/membrane-limits.h"
+#include "supervisor/traffic.h"
 
 namespace glovebox {
 
@@ -33,18 +34,6 @@ class Meter {
   uint64_t now_ = 0;
 };
 
-struct Traffic {
-  uint64_t calls = 0;
-  uint64_t bytesOut = 0;   // from the worker
-  uint64_t bytesIn = 0;    // to it
-
-  void add(const Traffic& other) {
-    calls += other.calls;
-    bytesOut += other.bytesOut;
-    bytesIn += other.bytesIn;
-  }
-};
-
 struct Ledger {
   explicit Ledger(uint32_t capabilitiesMax): capabilitiesMax(capabilitiesMax) {}
 
@@ -67,6 +56,7 @@ struct Ledger {
   Meter bulkBytes{"bytes of modules being loaded at once", membrane::BULK_BYTES_MAX, "Load one large worker after the other."};
 
   Traffic passed;   // calls of the worker to others; of capabilities that are gone, and in total
+  TrafficByName traffic;
 };
 
 }  // namespace glovebox

@@ -10,9 +10,17 @@
 #include "supervisor/console-membrane.h"
 #include "supervisor/inward.h"
 #include "supervisor/promised-result.h"
+#include "supervisor/tails.h"
 #include "supervisor/thrown.h"
 
 namespace glovebox {
+
+namespace {
+
+// What a process that was killed took is known when it is reaped. It is late only where it cannot die.
+constexpr kj::Duration REAP_TIMEOUT = 1 * kj::SECONDS;
+
+}  // namespace
 
 LoadedWorker::LoadedWorker(kj::Own<Core> core, WorkerLimits limits, rpc::WorkerCode::Reader code, capnp::List<rpc::Module>::Reader modules,
                            kj::Maybe<rpc::Console::Client> console)
@@ -26,6 +34,7 @@ LoadedWorker::LoadedWorker(kj::Own<Core> core, WorkerLimits limits, kj::PromiseF
       id_(core_->kinship.nextId_++),
       membrane_(kj::refcounted<Membrane>(kj::addRef(*core_), *this, limits.capabilities)),
       readGate_(kj::refcounted<ReadGate>()),
+      books_(kj::refcounted<Books>(kj::addRef(*membrane_))),
       codeError_(kj::mv(codeError)),
       stop_(kj::READY_NOW),
       lifespan_(core_->port.getTimer(), limits.idleMs, limits.lifetimeMs, [this](Outcome outcome) { expire(kj::mv(outcome)); }),
@@ -63,7 +72,10 @@ void LoadedWorker::start(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>:
       return KJ_EXCEPTION(FAILED, "no worker");
     });
   }
-  deathWatch_ = whenEnded().then([this](Outcome) { membrane_->cut(); }).eagerlyEvaluate([](kj::Exception&& exception) {
+  deathWatch_ = whenEnded().then([this](Outcome) {
+    retireTails();
+    membrane_->cut();
+  }).eagerlyEvaluate([](kj::Exception&& exception) {
     KJ_LOG(ERROR, exception);
   });
 
@@ -73,19 +85,26 @@ void LoadedWorker::start(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>:
   copy.setModules(modules);
   if (code.hasEnv()) copyPayload(code.getEnv(), env, copy.initEnv(), membrane_->intoWorker(), wire::PAYLOAD_BYTES_MAX);
   writeLimits(limits_, copy.initLimits());
-  KJ_IF_MAYBE(c, console) {
-    request.setConsole(kj::heap<ConsoleMembrane>(kj::addRef(*membrane_), membrane_->adopt(kj::mv(*c)).castAs<rpc::Console>(), limits_.logBytes));
+  if (code.getTails().size() > 0) {
+    auto tails = kj::refcounted<Tails>(kj::addRef(*membrane_), code.getTails(), ""_kj);
+    books_->listenBetween([tails = kj::addRef(*tails)]() mutable -> Said& { return tails->between(); });
+    tails_ = kj::mv(tails);
   }
+  kj::Maybe<rpc::Console::Client> heldConsole;
+  KJ_IF_MAYBE(c, console) heldConsole = membrane_->adopt(kj::mv(*c)).castAs<rpc::Console>();
+  request.setConsole(kj::heap<ConsoleMembrane>(kj::addRef(*membrane_), kj::addRef(*books_), kj::mv(heldConsole), limits_.logBytes));
   // Whether the code failed is told by the worker in each answer; if the process died, whenEnded() tells.
   started_ = request.send()
                  .then([this](auto&&) -> kj::Promise<void> {
                    startWatch_ = kj::READY_NOW;
+                   isStarted_ = true;
                    return kj::READY_NOW;
                  }, [](kj::Exception&&) -> kj::Promise<void> { return kj::NEVER_DONE; })
                  .fork();
 }
 
 LoadedWorker::~LoadedWorker() noexcept(false) {
+  retireTails();
   membrane_->cut();
   if (!acquiring_.isEmpty()) acquiring_.cancel("the worker was let go of"_kj);
   readGate_->close();
@@ -110,6 +129,7 @@ void LoadedWorker::adopt(kj::Own<WorkerPeer> worker) {
   CallLimits limits{std::min(limits_.cpuMs, limits_.startupCpuMs), limits_.wallMs};
   startWatch_ = watchCall(core_->port.getTimer(), *worker, limits, AtLimit::KILL, "while its modules were evaluated"_kj)
                     .eagerlyEvaluate([](kj::Exception&& exception) { KJ_LOG(ERROR, exception); });
+  cpuAtLoad_ = worker->lastCpuTime();
   if (membrane_->isCut()) worker->end(revoked());
   KJ_IF_MAYBE(outcome, expired_) worker->end(outcome->clone());
   readGate_->open(*worker);
@@ -127,9 +147,15 @@ kj::Promise<Outcome> LoadedWorker::whenEnded() {
   return died.exclusiveJoin(revoked_.addBranch().then([]() { return revoked(); }));
 }
 
-kj::Promise<void> LoadedWorker::watch(CallLimits limits) {
-  return started_.addBranch().then([this, limits]() {
-    return watchCall(core_->port.getTimer(), *KJ_ASSERT_NONNULL(worker_), limits, AtLimit::ASK_THEN_KILL, "in this call"_kj);
+kj::Promise<void> LoadedWorker::watch(CallLimits limits, kj::Maybe<Run&> run) {
+  bool wasStarted = isStarted_;
+  return started_.addBranch().then([this, limits, run, wasStarted]() {
+    auto& worker = *KJ_ASSERT_NONNULL(worker_);
+    auto watching = watchCall(core_->port.getTimer(), worker, limits, AtLimit::ASK_THEN_KILL, "in this call"_kj);
+    KJ_IF_MAYBE(r, run) {
+      if (wasStarted) r->startCpu = worker.lastCpuTime();   // as the watch has just read it
+    }
+    return watching;
   });
 }
 
@@ -140,6 +166,7 @@ kj::Promise<void> LoadedWorker::revoke() {
 }
 
 void LoadedWorker::abandon() {
+  retireTails();
   membrane_->revoke();
   revokedFulfiller_->fulfill();
   KJ_IF_MAYBE(worker, worker_) (*worker)->end(revoked());
@@ -163,33 +190,86 @@ rpc::Target::Client LoadedWorker::getEntrypoint(rpc::Worker::GetEntrypointParams
   return request.send().getEntrypoint();
 }
 
-kj::Promise<void> LoadedWorker::call(Route& route, CallContext context, CallLimits limits, Origin origin) {
+kj::Promise<void> LoadedWorker::call(Route& route, CallContext context, CallLimits limits, Origin origin, kj::StringPtr entrypoint) {
   core_->census.calls++;
+  bool wantsAccount = context.getParams().getAccount();
+  bool isTold = tails_ != nullptr && origin != Origin::STREAM;
+  auto detail = wantsAccount || isTold ? Run::Detail::FULL : Run::Detail::BRIEF;
+  auto run = kj::heap<Run>(*books_, detail, context.getParams(), entrypoint);
+  auto& r = *run;
+  if (isTold) KJ_ASSERT_NONNULL(tails_)->expect();
+  auto served = serve(route, context, limits, origin, r);
+  if (wantsAccount) served = served.then([this, context, &r]() mutable { return writeAccount(context, r); });
+  return served.attach(kj::defer([this, origin, isTold, run = kj::mv(run)]() mutable {
+    if (!run->isClosed()) close(*run);
+    if (origin == Origin::STREAM) return;
+    KJ_IF_MAYBE(worker, worker_) core_->recent.add(*run, (*worker)->pid());
+    if (!isTold) return;
+    KJ_ASSERT_NONNULL(tails_)->report(kj::mv(run));
+  }));
+}
+
+kj::Promise<void> LoadedWorker::writeAccount(CallContext context, Run& run) {
+  // What the worker said before its answer may still be on its way through the loop.
+  auto heard = kj::evalLast([]() {});
+  KJ_IF_MAYBE(worker, worker_) {
+    // Nobody waited for the process of a worker that was disposed of.
+    if (membrane_->isRevoked()) {
+      auto reaped = (*worker)->whenEnded().ignoreResult();
+      heard = heard.then([this, reaped = kj::mv(reaped)]() mutable {
+        return reaped.exclusiveJoin(core_->port.getTimer().afterDelay(REAP_TIMEOUT));
+      });
+    }
+  }
+  return heard.then([this, context, &run]() mutable {
+    close(run);
+    run.write(context.getResults().initAccount());
+  });
+}
+
+void LoadedWorker::close(Run& run) {
+  auto cpu = 0 * kj::SECONDS;
+  uint64_t peakMemoryBytes = 0;
+  KJ_IF_MAYBE(worker, worker_) {
+    cpu = (*worker)->cpuTime();
+    if (run.isFull()) peakMemoryBytes = (*worker)->peakMemoryBytes();
+  }
+  run.close(cpu, peakMemoryBytes);
+}
+
+void LoadedWorker::retireTails() {
+  KJ_IF_MAYBE(tails, tails_) (*tails)->retire();
+}
+
+kj::Promise<void> LoadedWorker::serve(Route& route, CallContext context, CallLimits limits, Origin origin, Run& run) {
   if (membrane_->isRevoked()) {
-    end(context.getResults(), revoked());
+    end(context.getResults(), revoked(), run);
     return kj::READY_NOW;
   }
   KJ_IF_MAYBE(error, codeError_) {
+    run.outcome = rpc::Ending::Code::EXCEPTION;
     setThrown(context.getResults(), error->prototype, error->message);
     return kj::READY_NOW;
   }
   if (callsInFlight_ >= limits_.callsInFlight) {
-    end(context.getResults(), overloaded("calls in flight on one worker"_kj, limits_.callsInFlight));
+    end(context.getResults(), overloaded("calls in flight on one worker"_kj, limits_.callsInFlight), run);
     return kj::READY_NOW;
   }
   KJ_IF_MAYBE(outcome, lifespan_.tryTooOld()) {
-    end(context.getResults(), *outcome);
+    end(context.getResults(), *outcome, run);
     return kj::READY_NOW;
   }
   if (isTooDeep(context.getParams())) {
-    setThrown(context.getResults(), ErrorPrototype::ERROR, PATH_TOO_DEEP);
+    refuse(context.getResults(), PATH_TOO_DEEP, run);
     return kj::READY_NOW;
   }
   auto manifest = inspectCall(context.getParams());
   if (!membrane_->ledger.outwardCapabilities.hasRoom(manifest.capabilities)) {
-    setThrown(context.getResults(), ErrorPrototype::ERROR, membrane_->ledger.outwardCapabilities.refusal());
+    refuse(context.getResults(), membrane_->ledger.outwardCapabilities.refusal(), run);
     return kj::READY_NOW;
   }
+  run.bytesIn = manifest.bytes();
+  if (!isStarted_) run.startCpu = cpuAtLoad_;
   callsInFlight_++;
   callsBegun_++;
   lifespan_.callBegan();
@@ -198,12 +278,12 @@ kj::Promise<void> LoadedWorker::call(Route& route, CallContext context, CallLimi
   bool answeredBefore = hasAnswered_;
   core_->noteCallSent(answeredBefore);
 
-  auto send = [this, &route, context, manifest, origin]() mutable { return forward(route, context, manifest, origin); };
+  auto send = [this, &route, context, manifest, origin, &run]() mutable { return forward(route, context, manifest, origin, run); };
   auto answered = route.isOpen() ? kj::evalNow(send) : route.whenOpen().then(kj::mv(send), [this, origin](kj::Exception&& exception) {
     return noAnswer(kj::mv(exception), origin);
   });
-  auto died = whenEnded().then([this, context](Outcome outcome) mutable { end(context.getResults(), outcome); });
-  return answered.exclusiveJoin(kj::mv(died)).exclusiveJoin(watch(limits)).attach(kj::defer([this, answeredBefore, counted]() {
+  auto died = whenEnded().then([this, context, &run](Outcome outcome) mutable { end(context.getResults(), outcome, run); });
+  return answered.exclusiveJoin(kj::mv(died)).exclusiveJoin(watch(limits, run)).attach(kj::defer([this, answeredBefore, counted]() {
     callsInFlight_--;
     subrequests_.end(counted);
     if (!subrequests_.anyBefore(stopSerial_)) stop_ = kj::READY_NOW;   // it heard
@@ -214,11 +294,12 @@ kj::Promise<void> LoadedWorker::call(Route& route, CallContext context, CallLimi
   }));
 }
 
-kj::Promise<void> LoadedWorker::forward(Route& route, CallContext context, const Manifest& manifest, Origin origin) {
+kj::Promise<void> LoadedWorker::forward(Route& route, CallContext context, const Manifest& manifest, Origin origin, Run& run) {
   auto target = route.target<rpc::Target>();
   auto answerer = membrane_->isOutward(target) ? Answerer::OTHERS : Answerer::WORKER;
   auto request = target.callRequest(manifest.size());
   copyCall(context.getParams(), manifest, request, membrane_->intoWorker(), wire::PAYLOAD_BYTES_MAX);
+  request.setAccount(run.isFull());
   context.releaseParams();
   auto sent = request.send();
   // Refers to the worker by its membrane only, so that a result which somebody keeps does not keep the worker.
@@ -231,10 +312,10 @@ kj::Promise<void> LoadedWorker::forward(Route& route, CallContext context, const
   context.setPipeline(promised->pipeline());
   auto& p = *promised;
   return sent
-      .then([this, context, &p, answerer](capnp::Response<rpc::Return>&& response) mutable {
+      .then([this, context, &p, answerer, &run](capnp::Response<rpc::Return>&& response) mutable {
         hasAnswered_ = true;
         kj::Promise<void> done = kj::READY_NOW;
-        KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() { answer(response, context, p, answerer); })) {
+        KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() { answer(response, context, p, answerer, run); })) {
           done = mistrust(kj::mv(*exception));
         }
         return done;
@@ -300,46 +381,55 @@ kj::Promise<void> LoadedWorker::mistrust(kj::Exception&& exception) {
   return kj::NEVER_DONE;
 }
 
-void LoadedWorker::answer(rpc::Return::Reader from, CallContext& context, PromisedResult& promised, Answerer answerer) {
-  if (from.isEnded()) return answerEnding(from.getEnded(), context.getResults(), answerer);
+void LoadedWorker::answer(rpc::Return::Reader from, CallContext& context, PromisedResult& promised, Answerer answerer, Run& run) {
+  if (from.isEnded()) return answerEnding(from.getEnded(), context.getResults(), answerer, run);
   bool isThrown = from.isThrown();
   KJ_REQUIRE(isThrown || from.isValue(), "an answer of a kind that this supervisor does not know");
   auto payload = isThrown ? from.getThrown() : from.getValue();
   auto manifest = inspect(payload);
-  if (manifest.bytes() > limits_.resultBytes) return end(context.getResults(), exceededResultSize(limits_.resultBytes));
+  if (manifest.bytes() > limits_.resultBytes) return end(context.getResults(), exceededResultSize(limits_.resultBytes), run);
   auto& room = membrane_->ledger.inwardCapabilities;
-  if (!room.hasRoom(manifest.capabilities)) return setThrown(context.getResults(), ErrorPrototype::ERROR, room.refusal());
+  if (!room.hasRoom(manifest.capabilities)) return refuse(context.getResults(), room.refusal(), run);
   auto to = context.getResults(manifest.size());
   copyPayload(payload, manifest, isThrown ? to.initThrown() : to.initValue(), membrane_->outOfWorker(), wire::PAYLOAD_BYTES_MAX);
   if (from.hasPipeline()) {
     to.setPipeline(promised.get());
     to.setDisposable(from.getDisposable());
   }
+  run.bytesOut = manifest.bytes();
+  run.outcome = isThrown ? rpc::Ending::Code::EXCEPTION : rpc::Ending::Code::OK;
 }
 
-void LoadedWorker::answerEnding(rpc::Ending::Reader ending, rpc::Return::Builder to, Answerer answerer) {
+void LoadedWorker::answerEnding(rpc::Ending::Reader ending, rpc::Return::Builder to, Answerer answerer, Run& run) {
   if (answerer == Answerer::OTHERS) {
     // It came through this supervisor's own hands.
     to.setEnded(ending);
+    run.outcome = ending.getCode();
     return;
   }
   // A worker only gets to choose the kind; what is said to the user comes from here.
   switch (ending.getCode()) {
     case rpc::Ending::Code::TERMINATED:
       KJ_IF_MAYBE(worker, worker_) {
-        KJ_IF_MAYBE(reason, (*worker)->lastSoftStop()) return end(to, *reason);
+        KJ_IF_MAYBE(reason, (*worker)->lastSoftStop()) return end(to, *reason, run);
       }
       break;
-    case rpc::Ending::Code::EXCEEDED_MEMORY: return end(to, exceededMemory(limits_.memoryMb));
-    case rpc::Ending::Code::HUNG: return end(to, hung());
+    case rpc::Ending::Code::EXCEEDED_MEMORY: return end(to, exceededMemory(limits_.memoryMb), run);
+    case rpc::Ending::Code::HUNG: return end(to, hung(), run);
     default: break;
   }
   KJ_FAIL_REQUIRE("an ending that a worker cannot know of");
 }
 
-void LoadedWorker::end(rpc::Return::Builder to, const Outcome& outcome) {
+void LoadedWorker::end(rpc::Return::Builder to, const Outcome& outcome, Run& run) {
   core_->census.noteEnding(outcome.code);
+  run.outcome = outcome.code;
   setEnding(to, outcome);
+}
+
+void LoadedWorker::refuse(rpc::Return::Builder to, kj::StringPtr why, Run& run) {
+  run.outcome = rpc::Ending::Code::EXCEPTION;
+  setThrown(to, ErrorPrototype::ERROR, why);
 }
 
 }  // namespace glovebox

@@ -9,6 +9,7 @@
 #include <kj/refcount.h>
 
 #include "ipc/control.capnp.h"
+#include "supervisor/account.h"
 #include "supervisor/background-watch.h"
 #include "supervisor/call-watch.h"
 #include "supervisor/core.h"
@@ -23,6 +24,7 @@ namespace glovebox {
 
 enum class Origin;
 class PromisedResult;
+class Tails;
 
 class LoadedWorker final: public kj::Refcounted {
  public:
@@ -44,8 +46,9 @@ class LoadedWorker final: public kj::Refcounted {
   rpc::Target::Client getEntrypoint(rpc::Worker::GetEntrypointParams::Reader params);
 
   // Runs one call on such a target under the limits. The answer, or the reason why there is none, goes to the context's
-  // results; dropping the promise gives the call up. `route` outlives the promise.
-  kj::Promise<void> call(Route& route, CallContext context, CallLimits limits, Origin origin);
+  // results, with an account if the call asks for one; dropping the promise gives the call up. `route` and `entrypoint` (a
+  // name, or empty) outlive the promise.
+  kj::Promise<void> call(Route& route, CallContext context, CallLimits limits, Origin origin, kj::StringPtr entrypoint);
 
   // One read of a large result, under the worker's limits.
   kj::Promise<void> read(Route& route, uint64_t offset, uint32_t length, rpc::ByteSource::ReadResults::Builder results);
@@ -80,6 +83,8 @@ class LoadedWorker final: public kj::Refcounted {
   const uint64_t id_;
   kj::Own<Membrane> membrane_;
   kj::Own<ReadGate> readGate_;
+  kj::Own<Books> books_;
+  kj::Maybe<kj::Own<Tails>> tails_;
   kj::Maybe<kj::Own<Membrane::ChildSlot>> childSlot_;
   uint32_t outsideHandles_ = 0;               // held by others than workers
   uint32_t insideHandles_ = 0;                // held by workers
@@ -89,6 +94,8 @@ class LoadedWorker final: public kj::Refcounted {
   kj::Maybe<Outcome> expired_;                // it was to go before it had come
   uint32_t callsInFlight_ = 0;
   uint64_t callsBegun_ = 0;
+  bool isStarted_ = false;
+  kj::Duration cpuAtLoad_ = 0 * kj::SECONDS;
   bool hasAnswered_ = false;
   Subrequests subrequests_;
   uint64_t stopSerial_ = 0;                   // calls before this were told to stop
@@ -108,18 +115,23 @@ class LoadedWorker final: public kj::Refcounted {
   void start(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>::Reader modules, kj::Maybe<rpc::Console::Client> console);
   void adopt(kj::Own<WorkerPeer> worker);
   kj::Promise<Outcome> whenEnded();
-  kj::Promise<void> watch(CallLimits limits);
+  kj::Promise<void> watch(CallLimits limits, kj::Maybe<Run&> run = nullptr);
   void expire(Outcome outcome);
-  kj::Promise<void> forward(Route& route, CallContext context, const Manifest& manifest, Origin origin);
+  kj::Promise<void> serve(Route& route, CallContext context, CallLimits limits, Origin origin, Run& run);
+  kj::Promise<void> forward(Route& route, CallContext context, const Manifest& manifest, Origin origin, Run& run);
+  kj::Promise<void> writeAccount(CallContext context, Run& run);
+  void close(Run& run);
+  void retireTails();
   // There is no answer: the line is lost, there was nothing to call, or the worker broke the wire's rules.
   kj::Promise<void> noAnswer(kj::Exception&& exception, Origin origin);
   // The worker broke the wire's rules in an answer.
   kj::Promise<void> mistrust(kj::Exception&& exception);
   // Who answers a call: where a promise of the worker turned out to be something it was handed, somebody else.
   enum class Answerer { WORKER, OTHERS };
-  void answer(rpc::Return::Reader from, CallContext& context, PromisedResult& promised, Answerer answerer);
-  void answerEnding(rpc::Ending::Reader ending, rpc::Return::Builder to, Answerer answerer);
-  void end(rpc::Return::Builder to, const Outcome& outcome);
+  void answer(rpc::Return::Reader from, CallContext& context, PromisedResult& promised, Answerer answerer, Run& run);
+  void answerEnding(rpc::Ending::Reader ending, rpc::Return::Builder to, Answerer answerer, Run& run);
+  void end(rpc::Return::Builder to, const Outcome& outcome, Run& run);
+  void refuse(rpc::Return::Builder to, kj::StringPtr why, Run& run);
 };
 
 }  // namespace glovebox

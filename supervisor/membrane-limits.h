@@ -43,8 +43,18 @@ constexpr uint64_t BULK_BYTES_MAX = wire::CODE_BYTES_MAX + (1u << 20);
 // Words of others that are quoted in an error.
 constexpr size_t QUOTED_BYTES_MAX = 512;
 
+// Names by which an account tells apart what a worker used; the rest of a kind stands together. A row of 100 bytes each.
+constexpr size_t ACCOUNT_NAMES_MAX = 64;
+
+// Calls on one tail under way, of one worker. A tail that falls behind is spared what comes meanwhile, and told that.
+constexpr uint32_t TAIL_CALLS_MAX = 16;
+
+// Tails that report to each other.
+constexpr uint8_t TAIL_DEPTH_MAX = 4;
+
 // In the status document.
 constexpr size_t STATUS_WORKERS_MAX = 256;
 constexpr size_t STATUS_CAPABILITIES_MAX = 32;
+constexpr size_t STATUS_RECENT_RUNS = 64;
 
 }  // namespace glovebox::membrane

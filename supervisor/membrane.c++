@@ -96,12 +96,14 @@ void Membrane::Into::setLarge(rpc::Value::Reader value, uint64_t bytes, rpc::Lar
 // ---------------------------------------------------------------------------------------------------------------------
 // Out of it
 
-rpc::Target::Client Membrane::OutOf::target(rpc::Target::Client from, ValueExternal::Kind, kj::StringPtr) {
+rpc::Target::Client Membrane::OutOf::target(rpc::Target::Client from, ValueExternal::Kind kind, kj::StringPtr) {
   KJ_IF_MAYBE(original, membrane_.tryUnwrap(from)) return original->castAs<rpc::Target>();
   auto& worker = membrane_.worker();
   if (!membrane_.ledger.inwardCapabilities.hasRoom()) return KJ_EXCEPTION(OVERLOADED, membrane_.ledger.inwardCapabilities.refusal());
   bool isPromise = innermostHook(from).whenMoreResolved() != nullptr;
-  return Handle::make<InwardTarget>(kj::addRef(worker), kj::mv(from), worker.callLimits(), isPromise ? Origin::PROMISED : Origin::OBJECT);
+  bool isStream = kind == ValueExternal::Kind::READABLE || kind == ValueExternal::Kind::WRITABLE;
+  auto origin = isPromise ? Origin::PROMISED : isStream ? Origin::STREAM : Origin::OBJECT;
+  return Handle::make<InwardTarget>(kj::addRef(worker), kj::mv(from), worker.callLimits(), origin);
 }
 
 capnp::Capability::Client Membrane::OutOf::loader(capnp::Capability::Client from, kj::StringPtr) {

@@ -30,6 +30,7 @@ Outward::Outward(kj::Own<Membrane> membrane, capnp::Capability::Client target, K
       route_(kj::mv(target), Route::Adopt([this](capnp::Capability::Client client) { return membrane_->adopt(kj::mv(client)); })),
       kind_(kind),
       label_(kj::str(label)),
+      byName_(membrane_->ledger.traffic.of(label_, kind)),
       id_(membrane_->nextOutward_++) {
   membrane_->ledger.outwardCapabilities.take();
   membrane_->outward_[id_] = this;
@@ -84,8 +85,8 @@ kj::Promise<void> OutwardTarget::call(CallContext context) {
     setThrown(context.getResults(), ErrorPrototype::RANGE, "The arguments of this call are larger than 32 MiB, the limit for one call.");
     return kj::READY_NOW;
   }
-  traffic_.calls++;
-  traffic_.bytesOut += manifest.bytes();
+  noteCall();
+  noteOut(manifest.bytes());
   ledger.outwardCalls.take();
   ledger.outwardBytes.take(manifest.inlineBytes);
 
@@ -124,7 +125,7 @@ void OutwardTarget::answer(rpc::Return::Reader from, CallContext& context, Promi
   bool isThrown = from.isThrown();
   auto payload = isThrown ? from.getThrown() : from.getValue();
   auto manifest = inspect(payload);
-  traffic_.bytesIn += manifest.bytes();
+  noteIn(manifest.bytes());
   auto& ledger = membrane_->ledger;
   if (manifest.bytes() > wire::PAYLOAD_BYTES_MAX) {
     return setThrown(context.getResults(), ErrorPrototype::RANGE,
@@ -186,7 +187,7 @@ kj::Promise<void> OutwardSource::read(ReadContext context) {
     return request.send().then([this, context, length](auto&& response) mutable {
       auto bytes = response.getBytes();
       KJ_REQUIRE(bytes.size() <= length, "more bytes than asked for");
-      traffic_.bytesIn += bytes.size();
+      noteIn(bytes.size());
       context.getResults().setBytes(bytes);
     });
   };
@@ -216,7 +217,9 @@ kj::Promise<void> OutwardLoader::load(LoadContext context) {
   }
   if (!membrane_->worker().admitSubrequest()) return refuse(kj::str(TOO_MANY_SUBREQUESTS));
   if (!ledger.bulkBytes.hasRoom(bulkBytes)) return refuse(ledger.bulkBytes.refusal());
-  if (!ledger.inwardCapabilities.hasRoom(inspect(params.getCode().getEnv()).capabilities + 2)) {
+  auto tails = params.getCode().getTails();
+  if (tails.size() > wire::TAILS_MAX) return refuse(kj::str("A worker may have ", wire::TAILS_MAX, " tails; this one has ", tails.size(), "."));
+  if (!ledger.inwardCapabilities.hasRoom(inspect(params.getCode().getEnv()).capabilities + tails.size() + 2)) {
     return refuse(ledger.inwardCapabilities.refusal());
   }
   kj::Own<Membrane::ChildSlot> slot;
@@ -226,7 +229,7 @@ kj::Promise<void> OutwardLoader::load(LoadContext context) {
     return refuse(ledger.children.refusal());
   }
 
-  traffic_.calls++;
+  noteCall();
   ledger.bulkBytes.take(bulkBytes);
   auto promise = route_.send([this, context, slot = kj::mv(slot)]() mutable { return forward(context, kj::mv(slot)); });
   return membrane_->untilCut(kj::mv(promise)).attach(kj::defer([membrane = kj::addRef(*membrane_), bulkBytes]() mutable {
@@ -241,11 +244,14 @@ kj::Promise<void> OutwardLoader::forward(LoadContext context, kj::Own<Membrane::
   auto code = params.getCode();
   auto words = inspectPlain(code.getModules());
   auto env = inspect(code.getEnv());
-  auto request = route_.target<rpc::Loader>().loadRequest(capnp::MessageSize{words + env.size().wordCount + 256, env.capabilities + 2});
+  auto request = route_.target<rpc::Loader>().loadRequest(capnp::MessageSize{words + env.size().wordCount + 256, env.capabilities + code.getTails().size() + 2});
   auto copy = request.initCode();
   copyHeadOfCode(code, copy);
   copy.setModules(code.getModules());
   if (code.hasEnv()) copyPayload(code.getEnv(), env, copy.initEnv(), membrane_->outOfWorker(), wire::WORKER_MESSAGE_BYTES_MAX);
+  auto tails = code.getTails();
+  auto crossed = copy.initTails(tails.size());
+  for (auto i: kj::indices(tails)) crossed.set(i, membrane_->outOfWorker().target(tails[i], Kind::SERVICE, ""_kj));
   writeLimits(lowerOf(readLimits(code.getLimits()), worker.limits()), copy.initLimits());
   if (params.hasConsole()) request.setConsole(Handle::make<InwardConsole>(kj::addRef(worker), params.getConsole()));
   if (params.hasBulk()) {

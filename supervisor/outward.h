@@ -40,11 +40,25 @@ class Outward {
 
   kj::Own<Membrane> membrane_;
   Route route_;
-  Traffic traffic_;
+
+  void noteCall() {
+    traffic_.calls++;
+    byName_.calls++;
+  }
+  void noteOut(uint64_t bytes) {
+    traffic_.bytesOut += bytes;
+    byName_.bytesOut += bytes;
+  }
+  void noteIn(uint64_t bytes) {
+    traffic_.bytesIn += bytes;
+    byName_.bytesIn += bytes;
+  }
 
  private:
   const ValueExternal::Kind kind_;
   const kj::String label_;
+  Traffic traffic_;
+  Traffic& byName_;   // of the ledger
   const uint64_t id_;
   capnp::ClientHook* hook_ = nullptr;
 

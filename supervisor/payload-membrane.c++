@@ -74,6 +74,7 @@ Manifest inspectCall(rpc::Call::Reader call) {
   return inspect(call.getOperation().getInvoke());
 }
 
+// But for what only the supervisor may ask: an account, and how deep in tails it is.
 void copyCall(rpc::Call::Reader from, const Manifest& manifest, rpc::Call::Builder to, Crossing& crossing, size_t inlineBytesMax) {
   auto path = from.getPath();
   if (path.size() > 0) {

@@ -52,7 +52,7 @@ uint64_t inspectPlain(List list) {
   return words;
 }
 
-// Everything but modules, env and limits.
+// Everything but modules, env, limits and tails.
 void copyHeadOfCode(rpc::WorkerCode::Reader from, rpc::WorkerCode::Builder to);
 
 // Sound UTF-8, at most LABEL_BYTES_MAX.

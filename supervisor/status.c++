@@ -15,18 +15,6 @@ namespace {
 
 using Json = rapidjson::Writer<rapidjson::StringBuffer>;
 
-std::string_view kindName(ValueExternal::Kind kind) {
-  switch (kind) {
-    case ValueExternal::Kind::NONE: break;
-    case ValueExternal::Kind::STUB: return "stub";
-    case ValueExternal::Kind::SERVICE: return "service";
-    case ValueExternal::Kind::READABLE: return "readable";
-    case ValueExternal::Kind::WRITABLE: return "writable";
-    case ValueExternal::Kind::LOADER: return "loader";
-  }
-  return "none";
-}
-
 void writeNumber(Json& json, std::string_view name, uint64_t value) {
   json.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
   json.Uint64(value);
@@ -56,7 +44,8 @@ void writeCapabilities(Json& json, Membrane& membrane) {
     json.StartObject();
     // Chosen by whoever handed it over; cleaned when it crossed.
     writeText(json, "label", std::string_view(outward.label().begin(), outward.label().size()));
-    writeText(json, "kind", kindName(outward.kind()));
+    auto kind = kindName(outward.kind());
+    writeText(json, "kind", std::string_view(kind.begin(), kind.size()));
     writeTraffic(json, outward.traffic());
     json.EndObject();
   }
@@ -74,6 +63,7 @@ void writeWorker(Json& json, LoadedWorker& worker) {
   KJ_IF_MAYBE(peer, worker.peer()) {
     writeNumber(json, "pid", static_cast<uint64_t>(peer->pid()));
     writeNumber(json, "cpuMs", static_cast<uint64_t>(peer->cpuTime() / kj::MILLISECONDS));
+    writeNumber(json, "memoryBytes", peer->memoryBytes());
   }
   writeNumber(json, "callsInFlight", worker.callsInFlight());
   writeNumber(json, "children", membrane.ledger.children.now());
@@ -91,6 +81,26 @@ void writeWorkers(Json& json, const Kinship& kinship) {
     if (++written > membrane::STATUS_WORKERS_MAX) break;
     writeWorker(json, *entry.second);
   }
+  json.EndArray();
+}
+
+void writeRecent(Json& json, const Recent& recent) {
+  json.Key("recent");
+  json.StartArray();
+  recent.forEach([&](const Recent::Row& row) {
+    json.StartObject();
+    json.Key("time");
+    json.Double(row.startTime);
+    writeNumber(json, "pid", static_cast<uint64_t>(row.pid));
+    // As the caller wrote it.
+    auto method = cleanText(kj::StringPtr(row.method.data()));
+    writeText(json, "method", std::string_view(method.begin(), method.size()));
+    auto outcome = endingName(row.outcome);
+    writeText(json, "outcome", std::string_view(outcome.begin(), outcome.size()));
+    writeNumber(json, "cpuUs", static_cast<uint64_t>(row.cpu / kj::MICROSECONDS));
+    writeNumber(json, "wallUs", static_cast<uint64_t>(row.wall / kj::MICROSECONDS));
+    json.EndObject();
+  });
   json.EndArray();
 }
 
@@ -173,7 +183,10 @@ kj::String writeStatus(const StatusReport& report) {
     number(std::string_view(endingName(code).begin(), endingName(code).size()), report.census.endings(code));
   }
   json.EndObject();
+  number("tailCallsFailed", report.census.tailCallsFailed);
+  number("tailEventsDropped", report.census.tailEventsDropped);
   writeWorkers(json, report.kinship);
+  writeRecent(json, report.recent);
   json.EndObject();
   return kj::heapString(buffer.GetString(), buffer.GetSize());
 }

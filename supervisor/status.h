@@ -4,6 +4,7 @@
 #include <kj/string.h>
 
 #include "policy/cgroups.h"
+#include "supervisor/account.h"
 #include "supervisor/census.h"
 #include "supervisor/kinship.h"
 #include "supervisor/pool.h"
@@ -18,6 +19,7 @@ struct StatusReport {
   PoolCounts pool;
   kj::Maybe<ZygoteProcess&> zygote;
   const Kinship& kinship;
+  const Recent& recent;
 };
 
 kj::String writeStatus(const StatusReport& report);

@@ -78,6 +78,10 @@ kj::Maybe<CodeError> tryFindCodeError(rpc::WorkerCode::Reader code, capnp::List<
     }
   }
 
+  if (code.getTails().size() > wire::TAILS_MAX) {
+    return typeError(kj::str("A worker may have ", wire::TAILS_MAX, " tails; this one has ", code.getTails().size(), "."));
+  }
+
   kj::StringPtr date = code.getCompatibilityDate();
   if (!isDate(date)) return error(kj::str("Invalid compatibility date: ", date));
   if (date > COMPATIBILITY_DATE_NEWEST) {
