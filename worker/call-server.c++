@@ -2,6 +2,7 @@
 
 #include <kj/debug.h>
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -62,7 +63,7 @@ class CallServer::Abandon {
   Abandon(CallServer& server, CallId id): server_(&server), id_(id) {}
   Abandon(Abandon&& other): server_(other.server_), id_(other.id_) { other.server_ = nullptr; }
   ~Abandon() {
-    if (server_ != nullptr && server_->pending_.erase(id_)) server_->host_.abandon(id_);
+    if (server_ != nullptr && server_->forget(id_)) server_->host_.abandon(id_);
   }
   KJ_DISALLOW_COPY(Abandon);
 
@@ -101,11 +102,23 @@ bool CallServer::letNextRun() {
 kj::Promise<void> CallServer::run(CallRequest request, rpc::Return::Builder results) {
   unsent_ = true;
   auto paf = kj::newPromiseAndFulfiller<void>();
+  bool account = request.account;
+  if (account) accountCalls_++;
   auto id = host_.call(kj::mv(request));
-  pending_.insert(id, Pending{results, kj::mv(paf.fulfiller)});
+  pending_.insert(id, Pending{results, kj::mv(paf.fulfiller), account});
   auto promise = paf.promise.attach(Abandon(*this, id));
   collect();
   return promise;
+}
+
+// False: it was not pending any more.
+bool CallServer::forget(CallId id) {
+  KJ_IF_MAYBE(pending, pending_.find(id)) {
+    if (pending->account) accountCalls_--;
+    pending_.erase(id);
+    return true;
+  }
+  return false;
 }
 
 void CallServer::collect() {
@@ -126,9 +139,14 @@ void CallServer::collect() {
 }
 
 void CallServer::sendLogs() {
-  if (logging_ || host_.logs().empty()) return;
+  if (host_.logs().empty()) return;
+  if (!wanted_ && accountCalls_ == 0) return host_.logs().clear();
+  if (logging_) return;
   KJ_IF_MAYBE(console, console_) {
-    auto lines = host_.logs().take(wire::LOG_BATCH_BYTES - 1024);
+    size_t room = wire::LOG_BATCH_BYTES - 1024;
+    auto lines = host_.logs().take(room);
+    for (auto& line: lines) room -= std::min(room, line.text.size() + LogBuffer::OVERHEAD_BYTES);
+    auto thrown = host_.logs().takeThrown(room);
     auto request = console->writeRequest();
     auto messages = request.initMessages(uint(lines.size()));
     for (auto i: kj::indices(messages)) {
@@ -137,13 +155,23 @@ void CallServer::sendLogs() {
       messages[uint(i)].setTime(line.time);
       messages[uint(i)].setText(capnp::Text::Reader(line.text.c_str(), line.text.size()));
     }
+    auto exceptions = request.initExceptions(uint(thrown.size()));
+    for (auto i: kj::indices(exceptions)) {
+      auto& from = thrown[i];
+      auto to = exceptions[uint(i)];
+      to.setTime(from.time);
+      to.setName(capnp::Text::Reader(from.name.c_str(), from.name.size()));
+      to.setMessage(capnp::Text::Reader(from.message.c_str(), from.message.size()));
+      to.setStack(capnp::Text::Reader(from.stack.c_str(), from.stack.size()));
+    }
     logging_ = true;
-    tasks_.add(request.send().ignoreResult().catch_([this](kj::Exception&&) { console_ = nullptr; }).then([this]() {
+    auto written = request.send().then([this](auto&& response) { wanted_ = response.getWanted(); });
+    tasks_.add(written.catch_([this](kj::Exception&&) { console_ = nullptr; }).then([this]() {
       logging_ = false;
       collect();
     }));
   } else {
-    while (!host_.logs().empty()) host_.logs().take(SIZE_MAX);
+    host_.logs().clear();
   }
 }
 
@@ -176,7 +204,7 @@ void CallServer::respond(Held& held) {
     results.setDisposable(answer.disposable);
   }
   auto fulfiller = kj::mv(KJ_ASSERT_NONNULL(pending_.find(answer.id)).fulfiller);
-  pending_.erase(answer.id);
+  forget(answer.id);
   fulfiller->fulfill();
 }
 
@@ -201,6 +229,7 @@ kj::Promise<void> CallTarget::call(CallContext context) {
   for (auto name: path) request.path.emplace_back(name.begin(), name.size());
   auto operation = params.getOperation();
   request.get = operation.isGet();
+  request.account = params.getAccount();
 
   auto invalid = [results](kj::Exception&& exception) mutable {
     setThrownError(results, kj::str("The arguments of this call are not valid: ", exception.getDescription()));
@@ -473,10 +502,13 @@ void CallServer::performLoad(HostAction& action) {
       writePayload(kj::mv(source.env), code.initEnv(), wire::INLINE_BYTES,
                    [this](const ValueExternal& external) { return capabilityOf(external); });
     }
+    auto tails = code.initTails(uint(source.tails.externals.size()));
+    for (auto i: kj::indices(tails)) tails.set(uint(i), capabilityOf(source.tails.externals[i]).castAs<rpc::Target>());
     KJ_IF_MAYBE(console, console_) request.setConsole(*console);
     worker = request.send().getWorker();
   })) {
     takeBack(action.code->env);
+    takeBack(action.code->tails);
     worker = kj::mv(*exception);
   }
   imports_.insert(action.id, kj::mv(worker));

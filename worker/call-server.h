@@ -59,12 +59,15 @@ class CallServer final: private kj::TaskSet::ErrorHandler {
   struct Pending {
     rpc::Return::Builder results;
     kj::Own<kj::PromiseFulfiller<void>> fulfiller;
+    bool account;
   };
   class Abandon;
 
   ScriptHost& host_;
   kj::Maybe<rpc::Console::Client> console_;
   bool logging_ = false;                      // one Console.write at a time
+  bool wanted_ = true;                        // somebody listens to it, at other times than during calls with `account`
+  unsigned accountCalls_ = 0;
   struct Held {
     CallAnswer answer;
     kj::Vector<capnp::Capability::Client> capabilities;   // of its externals
@@ -87,6 +90,7 @@ class CallServer final: private kj::TaskSet::ErrorHandler {
   kj::Promise<void> whenAnswersHaveLeft();
   kj::Promise<void> run(CallRequest request, rpc::Return::Builder results);
   void sendLogs();
+  bool forget(CallId id);
   void respond(Held& held);
   capnp::Capability::Client capabilityOf(const ValueExternal& external);
   void takeBack(const ValueGraph& graph);

@@ -3,6 +3,7 @@
 #include "worker/engine/engine.h"
 #include "worker/engine/native.h"
 #include "worker/engine/random.h"
+#include "worker/uncaught.h"
 
 #include <cstring>
 
@@ -50,6 +51,11 @@ void log(const Info& info) {
   Engine::of(isolate).logs.add(LogLevel(level), Engine::wallClockMs(), std::string(*text, size_t(text.length())));
 }
 
+void noteThrown(const Info& info) {
+  auto* isolate = info.GetIsolate();
+  Engine::of(isolate).logs.addThrown(describeThrown(isolate, info[0], Engine::wallClockMs()));
+}
+
 void refuseAtTopLevel(const Info& info) { throwIfStartingUp(info.GetIsolate()); }
 
 void currentInvocation(const Info& info) {
@@ -58,7 +64,7 @@ void currentInvocation(const Info& info) {
 
 constexpr NativeFunction NATIVES[] = {
     {"randomDoubles", randomDoubles}, {"setTimer", setTimer},         {"clearTimer", clearTimer},
-    {"log", log},                     {"refuseAtTopLevel", refuseAtTopLevel},
+    {"log", log},                     {"noteThrown", noteThrown},     {"refuseAtTopLevel", refuseAtTopLevel},
     {"currentInvocation", currentInvocation},
 };
 

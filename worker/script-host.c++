@@ -76,6 +76,7 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     released(pipelines);
     calls_.clear();
     engine_.timers.clearAll();
+    engine_.logs.clear();
     forgetAll();
     actions_.clear();
     startFailure_ = {};
@@ -99,6 +100,9 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     if (failed_) {
       auto answer = startFailure_;
       answer.id = id;
+      if (answer.kind == CallAnswer::Kind::THROWN) {
+        engine_.logs.addThrown({Engine::wallClockMs(), "Error", answer.graph.nodes[1].bytes, answer.graph.nodes[1].bytes});
+      }
       this->answer(std::move(answer));
       return id;
     }
@@ -308,8 +312,11 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
       result.kind = CallAnswer::Kind::ENDED;
       result.ending = HostEnding::EXCEEDED_MEMORY;
       result.pipeline = 0;
-    } else if (!toGraph(engine_.context(), value, result.graph)) {
-      return false;   // the exception is the runtime's
+    } else {
+      // Once: if it cannot be sent, something else is answered instead.
+      if (!ok && notedCall_ != id) noteThrown(value);
+      notedCall_ = ok ? 0 : id;
+      if (!toGraph(engine_.context(), value, result.graph)) return false;   // the exception is the runtime's
     }
     answer(std::move(result));
     return true;
@@ -379,9 +386,10 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     action.target = loader;
     action.code = std::make_shared<WorkerSource>();
     auto& source = *action.code;
-    v8::Local<v8::Value> date, flags, main, modules, env, limits;
+    v8::Local<v8::Value> date, flags, main, modules, env, limits, tails;
     if (!get(code, "compatibilityDate", date) || !get(code, "compatibilityFlags", flags) || !get(code, "mainModule", main) ||
-        !get(code, "modules", modules) || !get(code, "env", env) || !get(code, "limits", limits)) {
+        !get(code, "modules", modules) || !get(code, "env", env) || !get(code, "limits", limits) ||
+        !get(code, "tails", tails)) {
       return 0;
     }
     source.compatibilityDate = utf8(date);
@@ -399,6 +407,8 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     }
     if (!readLimits(limits, source.limits)) return 0;
     if (!env->IsUndefined() && !toGraph(engine_.context(), env, source.env)) return 0;
+    // Each is a stub, so what matters of the array are its externals.
+    if (tails.As<v8::Array>()->Length() > 0 && !toGraph(engine_.context(), tails, source.tails)) return 0;
     return act(std::move(action));
   }
 
@@ -555,8 +565,13 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     }
   }
 
+  void noteThrown(v8::Local<v8::Value> exception) {
+    engine_.logs.addThrown(describeThrown(isolate_, exception, Engine::wallClockMs()));
+  }
+
   void logUncaught(v8::Local<v8::Value> exception, v8::Local<v8::Message> message) {
     engine_.logs.add(LogLevel::ERROR, Engine::wallClockMs(), describeUncaught(isolate_, exception, message));
+    noteThrown(exception);
   }
 
   // Compatibility flag rpc_params_dup_stubs, on by default from this date: who passes a stub keeps its own.
@@ -591,6 +606,7 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
   std::unordered_set<CallId> calls_;   // to us, unanswered
   std::vector<HostAction> actions_;
   std::vector<v8::Global<v8::Promise>> rejections_;
+  CallId notedCall_ = 0;   // what it throws has been noted
   CallAnswer startFailure_;
   bool failed_ = false;
   bool tasksLeft_ = false;   // of V8's, for the next turn

@@ -60,6 +60,7 @@ struct CallRequest {
   std::vector<std::string> path;
   bool get = false;                              // read the property rather than call it
   ValueGraph arguments;                          // root: an array
+  bool account = false;                          // somebody listens to what is said meanwhile
 };
 
 // What came of a call of ours.

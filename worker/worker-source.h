@@ -23,6 +23,7 @@ struct WorkerSource {
   std::string mainModule;
   std::vector<ModuleSource> modules;
   ValueGraph env;             // empty: {}
+  ValueGraph tails;           // of a worker that a worker loads: its externals
   std::string problem;        // not empty: something of this was malformed, and the start fails with this text
   WorkerLimits limits;        // of a worker that a worker loads, what is asked for
 };

@@ -147,7 +147,8 @@ napi_value call(const Arguments& args) {
   auto path = toStrings(env, args[1], "path");
   auto externals = toExternals(env, args[3]);
   OptionalValue value(env, args[2], "args");
-  return fromNumber(env, line.call(target, path, value.get(), externals));
+  bool account = !isUndefined(env, args[4]) && toBool(env, args[4], "account");
+  return fromNumber(env, line.call(target, path, value.get(), externals, account));
 }
 
 napi_value release(const Arguments& args) {
@@ -175,9 +176,11 @@ napi_value load(const Arguments& args) {
   auto code = args[1];
   auto wantsLogs = toBool(env, args[2], "wantsLogs");
   auto externals = toExternals(env, property(env, code, "envExternals"));
+  auto tailList = property(env, code, "tails");
+  auto tails = isUndefined(env, tailList) ? kj::Array<OutgoingExternal>() : toExternals(env, tailList);
   OptionalValue value(env, property(env, code, "env"), "env");
   return fromNumber(env, line.load(loader, [&](rpc::WorkerCode::Builder to) { writeCode(env, code, to); }, value.get(),
-                                   externals, wantsLogs));
+                                   externals, tails, wantsLogs));
 }
 
 napi_value entrypoint(const Arguments& args) {

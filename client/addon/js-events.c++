@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "ipc/ending.h"
+
 namespace glovebox::client {
 namespace {
 
@@ -36,6 +38,63 @@ napi_value fromPath(napi_env env, kj::ArrayPtr<const kj::String> path) {
   check(env, napi_create_array_with_length(env, path.size(), &array));
   for (auto i: kj::indices(path)) check(env, napi_set_element(env, array, uint32_t(i), fromString(env, path[i])));
   return array;
+}
+
+napi_value fromDouble(napi_env env, double number) {
+  napi_value value;
+  check(env, napi_create_double(env, number, &value));
+  return value;
+}
+
+// NativeAccount in client/src/addon.d.ts.
+napi_value fromAccount(napi_env env, rpc::Account::Reader account) {
+  auto make = [env]() {
+    napi_value object;
+    check(env, napi_create_object(env, &object));
+    return object;
+  };
+  auto set = [env](napi_value object, const char* name, napi_value value) { check(env, napi_set_named_property(env, object, name, value)); };
+  auto list = [env](napi_value object, const char* name, auto&& from, auto&& convert) {
+    napi_value array;
+    check(env, napi_create_array_with_length(env, from.size(), &array));
+    for (auto i: kj::indices(from)) check(env, napi_set_element(env, array, uint32_t(i), convert(from[i])));
+    check(env, napi_set_named_property(env, object, name, array));
+  };
+  auto result = make();
+  set(result, "outcome", fromString(env, endingName(account.getOutcome())));
+  set(result, "startTime", fromDouble(env, account.getStartTime()));
+  set(result, "wallMs", fromDouble(env, double(account.getWallUs()) / 1000));
+  set(result, "cpuMs", fromDouble(env, double(account.getCpuUs()) / 1000));
+  set(result, "peakMemoryBytes", fromDouble(env, double(account.getPeakMemoryBytes())));
+  set(result, "subRequests", fromNumber(env, account.getSubRequests()));
+  set(result, "bytesIn", fromDouble(env, double(account.getBytesIn())));
+  set(result, "bytesOut", fromDouble(env, double(account.getBytesOut())));
+  list(result, "capabilities", account.getCapabilities(), [&](rpc::Account::Use::Reader use) {
+    auto to = make();
+    set(to, "label", fromString(env, use.getLabel()));
+    set(to, "kind", fromString(env, use.getKind()));
+    set(to, "calls", fromDouble(env, double(use.getCalls())));
+    set(to, "bytesOut", fromDouble(env, double(use.getBytesOut())));
+    set(to, "bytesIn", fromDouble(env, double(use.getBytesIn())));
+    return to;
+  });
+  list(result, "logs", account.getLogs(), [&](rpc::LogMessage::Reader log) {
+    auto to = make();
+    set(to, "level", fromNumber(env, uint64_t(log.getLevel())));
+    set(to, "time", fromDouble(env, log.getTime()));
+    set(to, "text", fromString(env, log.getText()));
+    return to;
+  });
+  list(result, "exceptions", account.getExceptions(), [&](rpc::ThrownError::Reader thrown) {
+    auto to = make();
+    set(to, "time", fromDouble(env, thrown.getTime()));
+    set(to, "name", fromString(env, thrown.getName()));
+    set(to, "message", fromString(env, thrown.getMessage()));
+    set(to, "stack", fromString(env, thrown.getStack()));
+    return to;
+  });
+  set(result, "truncated", fromBool(env, account.getTruncated()));
+  return result;
 }
 
 // Everything that is made for one event is gone after it.
@@ -115,13 +174,20 @@ void JsEvents::answered(Number call, const Answer& answer) {
     } else {
       value = fromString(env_, answer.message);
     }
+    napi_value account;
+    KJ_IF_MAYBE(a, answer.account) {
+      account = fromAccount(env_, *a);
+    } else {
+      account = undefined(env_);
+    }
     return std::array{fromNumber(env_, call),
                       fromNumber(env_, uint64_t(answer.kind)),
                       value,
                       fromExternals(env_, answer.externals),
                       fromBool(env_, answer.disposable),
                       fromBool(env_, answer.pipeline),
-                      answer.code == nullptr ? undefined(env_) : fromString(env_, answer.code)};
+                      answer.code == nullptr ? undefined(env_) : fromString(env_, answer.code),
+                      account};
   });
 }
 

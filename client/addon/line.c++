@@ -226,7 +226,7 @@ Number Line::loader(const WorkerLimits& limits) {
 Number Line::loopback(Number target) { return add(rpc::Target::Client(kj::heap<ExportedTarget>(*this, target))); }
 
 Number Line::call(Number target, kj::ArrayPtr<const kj::String> path, kj::Maybe<ValueBytes&> args,
-                  kj::ArrayPtr<const OutgoingExternal> externals) {
+                  kj::ArrayPtr<const OutgoingExternal> externals, bool account) {
   requireImports(externals);
   uint64_t words = CALL_WORDS + externalsWords(externals);
   for (auto& name: path) words += 2 + name.size() / sizeof(capnp::word);
@@ -242,6 +242,7 @@ Number Line::call(Number target, kj::ArrayPtr<const kj::String> path, kj::Maybe<
   } else {
     operation.setGet();
   }
+  request.setAccount(account);
   auto sent = request.send();
   auto id = next_++;
   imports_[id].pipeline = kj::mv(static_cast<rpc::Return::Pipeline&>(sent));
@@ -256,8 +257,9 @@ void Line::release(Number id) {
 }
 
 Number Line::load(Number loader, kj::FunctionParam<void(rpc::WorkerCode::Builder)> fill, kj::Maybe<ValueBytes&> env,
-                  kj::ArrayPtr<const OutgoingExternal> externals, bool wantsLogs) {
+                  kj::ArrayPtr<const OutgoingExternal> externals, kj::ArrayPtr<const OutgoingExternal> tails, bool wantsLogs) {
   requireImports(externals);
+  requireImports(tails);
   auto request = import(loader).castAs<rpc::Loader>().loadRequest();
   auto code = request.initCode();
   fill(code);
@@ -266,6 +268,8 @@ Number Line::load(Number loader, kj::FunctionParam<void(rpc::WorkerCode::Builder
     payload.setValue(e->root());
     writeExternals(payload, externals);
   }
+  auto tailList = code.initTails(uint(tails.size()));
+  for (auto i: kj::indices(tails)) tailList.set(uint(i), capabilityOf(tails[i]).castAs<rpc::Target>());
   auto worker = next_++;
   if (wantsLogs) request.setConsole(kj::heap<ConsoleServer>(*this, worker));
   imports_[worker].capability = capnp::Capability::Client(request.send().getWorker());
@@ -353,7 +357,9 @@ kj::Promise<void> Line::receive(Number id, capnp::Response<rpc::Return> response
     case rpc::Return::THROWN: payload = result.getThrown(); break;
     case rpc::Return::ENDED: {
       auto ended = result.getEnded();
-      answer(id, Answer{Answer::Kind::ENDED, nullptr, ended.getMessage(), endingName(ended.getCode()), nullptr});
+      Answer out{Answer::Kind::ENDED, nullptr, ended.getMessage(), endingName(ended.getCode()), nullptr};
+      if (result.hasAccount()) out.account = result.getAccount();
+      answer(id, out);
       return kj::READY_NOW;
     }
     default: KJ_FAIL_REQUIRE("an answer of a kind this program does not know");
@@ -385,6 +391,7 @@ void Line::answerWith(Number id, rpc::Return::Reader result, rpc::Value::Reader 
   auto externals = readExternals(thrown ? result.getThrown() : result.getValue());
   Answer out{thrown ? Answer::Kind::THROWN : Answer::Kind::VALUE, value, nullptr, nullptr, externals, result.getDisposable(),
              result.hasPipeline()};
+  if (result.hasAccount()) out.account = result.getAccount();
   KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() { answer(id, out); })) {
     for (auto& external: externals) imports_.erase(external.id);
     fail(id, *exception);
@@ -507,9 +514,13 @@ void Line::writeExternals(rpc::Payload::Builder payload, kj::ArrayPtr<const Outg
     auto to = list[uint(i)];
     auto label = shorten(from.label);
     if (label.size() > 0) memcpy(to.initLabel(uint(label.size())).begin(), label.begin(), label.size());
-    auto capability = from.imported ? import(from.id) : rpc::Target::Client(kj::heap<ExportedTarget>(*this, from.id));
-    writeExternal(from.kind, kj::mv(capability), to);
+    writeExternal(from.kind, capabilityOf(from), to);
   }
+}
+
+capnp::Capability::Client Line::capabilityOf(const OutgoingExternal& external) {
+  if (external.imported) return import(external.id);
+  return rpc::Target::Client(kj::heap<ExportedTarget>(*this, external.id));
 }
 
 kj::Array<IncomingExternal> Line::readExternals(rpc::Payload::Reader payload) {

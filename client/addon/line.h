@@ -49,6 +49,7 @@ struct Answer {
   kj::ArrayPtr<const IncomingExternal> externals;
   bool disposable = false;
   bool pipeline = false;
+  kj::Maybe<rpc::Account::Reader> account;
 };
 
 // Comes from the loop, never from inside a method of Line. May call methods of Line. What JavaScript throws stays there;
@@ -78,13 +79,13 @@ class Line final: public kj::Refcounted, private kj::TaskSet::ErrorHandler {
   Number loader(const WorkerLimits& limits);
   Number loopback(Number target);
   Number call(Number target, kj::ArrayPtr<const kj::String> path, kj::Maybe<ValueBytes&> args,
-              kj::ArrayPtr<const OutgoingExternal> externals);
+              kj::ArrayPtr<const OutgoingExternal> externals, bool account);
   void release(Number id);
   void settle(Number call, bool ok, ValueBytes& value, kj::ArrayPtr<const OutgoingExternal> externals, Number pipeline,
               bool disposable);
-  // `fill` writes everything but `env`.
+  // `fill` writes everything but `env` and `tails`.
   Number load(Number loader, kj::FunctionParam<void(rpc::WorkerCode::Builder)> fill, kj::Maybe<ValueBytes&> env,
-              kj::ArrayPtr<const OutgoingExternal> externals, bool wantsLogs);
+              kj::ArrayPtr<const OutgoingExternal> externals, kj::ArrayPtr<const OutgoingExternal> tails, bool wantsLogs);
   Number entrypoint(Number worker, kj::StringPtr name, kj::Maybe<ValueBytes&> props,
                     kj::ArrayPtr<const OutgoingExternal> externals, const WorkerLimits& limits);
   Number revoke(Number worker);
@@ -139,6 +140,7 @@ class Line final: public kj::Refcounted, private kj::TaskSet::ErrorHandler {
   Number add(capnp::Capability::Client capability);
   void requireImports(kj::ArrayPtr<const OutgoingExternal> externals);
   void writeExternals(rpc::Payload::Builder payload, kj::ArrayPtr<const OutgoingExternal> externals);
+  capnp::Capability::Client capabilityOf(const OutgoingExternal& external);
   kj::Array<IncomingExternal> readExternals(rpc::Payload::Reader payload);
 
   Number await(Number id, kj::Promise<void> answer);

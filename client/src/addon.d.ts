@@ -20,8 +20,9 @@ interface NativeExternal {
 interface NativeEvents {
   deliver(call: number, target: number, path: string[], args: ValueBytes | undefined, externals: NativeExternal[]): void;
   // kind: ANSWER_... `value`: bytes for VALUE and THROWN, the message for ENDED and FAILED. `code`: the ending's name.
+  // `account`: if it was asked for and the supervisor gave one.
   answered(call: number, kind: number, value: ValueBytes | string, externals: NativeExternal[], disposable: boolean,
-           pipeline: boolean, code: string | undefined): void;
+           pipeline: boolean, code: string | undefined, account: NativeAccount | undefined): void;
   released(target: number): void;
   log(worker: number, level: number, time: number, text: string): void;
   // The line is gone: calls under way have been answered as FAILED before. Once.
@@ -31,7 +32,8 @@ interface NativeEvents {
 interface Line {
   // An import: a loader of the supervisor's. `limits`: the most that its workers get.
   loader(limits?: WorkerLimits): number;
-  call(target: number, path: readonly string[], args: ValueBytes | undefined, externals: NativeExternal[]): number;
+  // `account`: absent is false.
+  call(target: number, path: readonly string[], args: ValueBytes | undefined, externals: NativeExternal[], account?: boolean): number;
   release(id: number): void;
   settle(call: number, ok: boolean, value: ValueBytes, externals: NativeExternal[], pipeline: number, disposable: boolean): void;
   // An import for an export of our own: calls on it come back as `deliver`.
@@ -60,6 +62,23 @@ interface NativeCode {
   env: ValueBytes | undefined;
   envExternals: NativeExternal[];
   limits: WorkerLimits | undefined;
+  tails?: NativeExternal[];   // absent: none
+}
+
+// Account in ipc/call.capnp. Times are milliseconds since the epoch; level: as in LogMessage.
+export interface NativeAccount {
+  outcome: string;
+  startTime: number;
+  wallMs: number;
+  cpuMs: number;
+  peakMemoryBytes: number;
+  subRequests: number;
+  bytesIn: number;
+  bytesOut: number;
+  capabilities: { label: string; kind: string; calls: number; bytesOut: number; bytesIn: number }[];
+  logs: { level: number; time: number; text: string }[];
+  exceptions: { time: number; name: string; message: string; stack: string }[];
+  truncated: boolean;
 }
 
 // As `glovebox serve` has them; undefined: its defaults. Numbers are from 1 to 2^32 - 1.

@@ -3,6 +3,7 @@
 export { connect, Glovebox } from "./connect.ts";
 export { entrypoint } from "./entrypoints.ts";
 export { GloveboxError } from "./errors.ts";
+export { run } from "./run.ts";
 export { WorkerLoader, WorkerStub } from "../../ipc/js/loader.ts";
 export { RpcTarget, WorkerEntrypoint, DurableObject, WorkflowEntrypoint } from "../../ipc/js/receiver.ts";
 export { RpcPromise, RpcProperty, RpcStub, ServiceStub } from "../../ipc/js/stub.ts";

@@ -5,7 +5,7 @@ import type { WorkerLimits } from "../../ipc/js/limits.ts";
 import type { Host } from "../../ipc/js/session.ts";
 import { ANSWER_THROWN, ANSWER_VALUE } from "../../ipc/js/wire.ts";
 import type { AnswerKind, Ending, ExternalKind, Wire, WorkerCode } from "../../ipc/js/wire.ts";
-import type { Line, NativeEvents, NativeExternal } from "./addon.d.ts";
+import type { Line, NativeAccount, NativeEvents, NativeExternal } from "./addon.d.ts";
 import { decode, encode } from "./codec.ts";
 import type { CodecHooks } from "./codec.ts";
 import { GloveboxError } from "./errors.ts";
@@ -17,7 +17,7 @@ export interface LogMessage {
   text: string;
 }
 
-const LEVELS = ["debug", "info", "log", "warn", "error"] as const;
+export const LEVELS = ["debug", "info", "log", "warn", "error"] as const;
 
 export interface LineOptions {
   // What workers log. Absent: dropped.
@@ -62,10 +62,10 @@ export class ClientLine implements Wire, NativeEvents {
 
   // -- Wire ------------------------------------------------------------------------------------------------------------------
 
-  call(target: number, path: readonly string[], args: readonly unknown[] | undefined): number {
-    if (args === undefined) return this.#line.call(target, path, undefined, []);
+  call(target: number, path: readonly string[], args: readonly unknown[] | undefined, account: boolean): number {
+    if (args === undefined) return this.#line.call(target, path, undefined, [], account);
     const { bytes, externals } = encode(args, this.#hooks);
-    return this.#line.call(target, path, bytes, externals);
+    return this.#line.call(target, path, bytes, externals, account);
   }
 
   release(id: number): void {
@@ -90,6 +90,7 @@ export class ClientLine implements Wire, NativeEvents {
       env: env?.bytes,
       envExternals: env?.externals ?? [],
       limits: code.limits,
+      tails: this.session.externalsOfTails(code.tails),
     }, this.#options.console !== undefined);
   }
 
@@ -127,7 +128,7 @@ export class ClientLine implements Wire, NativeEvents {
   }
 
   answered(call: number, kind: number, value: Uint8Array | string, externals: NativeExternal[], disposable: boolean, pipeline: boolean,
-           code: string | undefined): void {
+           code: string | undefined, account: NativeAccount | undefined): void {
     const { session } = this;
     let result: unknown = value;
     let how = kind as AnswerKind;
@@ -148,7 +149,7 @@ export class ClientLine implements Wire, NativeEvents {
       question(how, result);
       return;
     }
-    session.answered(call, how, result, externals.length, disposable, pipeline);
+    session.answered(call, how, result, externals.length, disposable, pipeline, account);
   }
 
   released(target: number): void { this.session.released(target); }

@@ -1,6 +1,6 @@
 // What TypeScript knows of the package, in a program without Cloudflare's types. Compiled, never run.
 
-import { GloveboxError, RpcStub, RpcTarget, WorkerEntrypoint, connect, entrypoint } from "glovebox";
+import { GloveboxError, RpcStub, RpcTarget, WorkerEntrypoint, connect, entrypoint, run } from "glovebox";
 import type { Entrypoint, GloveboxErrorCode, RpcPromise, WorkerCode, WorkerLoader } from "glovebox";
 import { RpcTarget as SameRpcTarget, env, waitUntil } from "glovebox/workers";
 
@@ -48,6 +48,15 @@ export async function program(): Promise<void> {
   await connect({ supervisor: { profile: "fast" } });
   // @ts-expect-error
   await connect({ serveArguments: [] });
+  const ran = await run((null as unknown as Entrypoint<typeof Agent>).later, 1);
+  if (ran.outcome === "ok") same<typeof ran.value, number>(true);
+  else void (ran.error as Error);
+  const cpuMs: number = ran.account!.cpuMs;
+  void cpuMs;
+  // @ts-expect-error
+  await run((null as unknown as Entrypoint<typeof Agent>).later, "1");
+  const loose = await run((null as unknown as Entrypoint).anything, 1, 2);
+  if (loose.outcome === "ok") loose.value.whatever();
 
   const loader: WorkerLoader = glovebox.loader;
   const code: WorkerCode = {

@@ -129,6 +129,73 @@ export class GloveboxError extends Error {
   readonly code: GloveboxErrorCode;
 }
 
+// -- Accounts ----------------------------------------------------------------------------------------------------------------------
+
+/**
+ * Calls `method` (`agent.method`, or a stub that is a function) and gives, whatever comes of the call, its outcome and the
+ * supervisor's account of it. Rejects with a TypeError if `method` is nothing of the kind, and for nothing else. Not part of
+ * Cloudflare's API.
+ */
+export function run<F extends (...args: any) => any>(
+  method: F, ...args: IsAny<F> extends true ? any[] : Parameters<F>
+): Promise<RunResult<IsAny<F> extends true ? any : Awaited<ReturnType<F>>>>;
+
+export type RunResult<T = any> =
+  | { outcome: "ok"; value: T; error?: undefined; account: Account | undefined }
+  | { outcome: Exclude<RunOutcome, "ok">; value?: undefined; error: unknown; account: Account | undefined };
+
+/** `"exception"`: the code threw. */
+export type RunOutcome = "ok" | "exception" | GloveboxErrorCode;
+
+/**
+ * What a call took and did, by the books of the supervisor and the kernel. A worker has one thread: where calls of one worker
+ * overlap, each is charged what any of them used meanwhile. Undefined where no supervisor heard of the call (arguments that
+ * cannot be sent, a connection that is lost, a stub of an object of this program's own).
+ */
+export interface Account {
+  outcome: RunOutcome;
+  startTime: Date;
+  /** From the call's arrival at the supervisor to its end. */
+  wallMs: number;
+  /** CPU time of the worker's process. A call that comes before the modules are evaluated is charged their evaluation. */
+  cpuMs: number;
+  /** The most that the process has had resident in its life so far, what it shares with others included. */
+  peakMemoryBytes: number;
+  /** Calls of the worker to others, but for the reads and writes of streams. */
+  subRequests: number;
+  /** Of the arguments. */
+  bytesIn: number;
+  /** Of the result. */
+  bytesOut: number;
+  /** What the worker used of what it was handed, by name. An empty label: all others of that kind together. */
+  capabilities: CapabilityUse[];
+  /** In order, at most 48 KiB. */
+  logs: LogMessage[];
+  /** What the code threw and did not catch, as the worker words it; at most 16 KiB. */
+  exceptions: UncaughtException[];
+  /** Logs or exceptions are missing for lack of room. */
+  truncated: boolean;
+}
+
+export interface CapabilityUse {
+  label: string;
+  /** `"none"`: the bytes of large values. */
+  kind: "stub" | "service" | "readable" | "writable" | "loader" | "none";
+  calls: number;
+  /** From the worker. */
+  bytesOut: number;
+  /** To it. */
+  bytesIn: number;
+}
+
+export interface UncaughtException {
+  time: Date;
+  /** Empty: it was no Error, and `message` is its text or class. */
+  name: string;
+  message: string;
+  stack: string;
+}
+
 // -- Worker Loader ---------------------------------------------------------------------------------------------------------------
 
 /** May itself be handed to a worker, in `env`, `props` or an argument: what that one loads lives under its limits and ends with it. */
@@ -189,6 +256,11 @@ export interface WorkerCode {
   env?: any;
   /** The worker's limits, bounded by the supervisor's. Absent, or a field absent: the supervisor's. */
   limits?: WorkerLimits | undefined;
+  /**
+   * Entrypoints that are told of each call on the worker when that has ended: `tail(events)`. Of this program (`entrypoint()`) or
+   * of other workers. At most 8. Absent: none.
+   */
+  tails?: object[] | undefined;
   /** Absent and null are the same: no network. This version refuses anything else. */
   globalOutbound?: object | null | undefined;
 }

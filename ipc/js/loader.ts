@@ -7,9 +7,10 @@ import {
 } from "./primordials.ts";
 import { checkLimits } from "./limits.ts";
 import type { WorkerLimits } from "./limits.ts";
+import { EntrypointReference } from "./session.ts";
 import type { Session } from "./session.ts";
 import { CapabilityState, stubDisposed } from "./stub.ts";
-import { newScope } from "./stub-state.ts";
+import { newScope, stubOf } from "./stub-state.ts";
 import type { Import, Scope } from "./stub-state.ts";
 import type { WorkerCode } from "./wire.ts";
 
@@ -212,9 +213,6 @@ function checkCode(code: Fields): WorkerCode {
   if (streamingTails !== undefined) {
     throw new PlainError("Streaming tail workers are experimental. You must pass the option 'allowExperimental: true' to the worker loader to use them");
   }
-  if (tails !== undefined && (!isArray(tails) || tails.length > 0)) {
-    throw new PlainTypeError("Incorrect type for the 'tails' field on 'WorkerCode': this version of Glovebox has no tail workers. Leave it out.");
-  }
   return {
     compatibilityDate: `${compatibilityDate as string}`,
     compatibilityFlags: flags,
@@ -222,7 +220,31 @@ function checkCode(code: Fields): WorkerCode {
     modules: checkModules(modules as Fields),
     env: env as object | undefined,
     limits: checkLimits(limits, "WorkerCode"),
+    tails: checkTails(tails),
   };
+}
+
+// As many as the supervisor takes.
+const TAILS_MAX = 8;
+
+function checkTails(tails: unknown): object[] {
+  const checked: object[] = [];
+  if (tails === undefined) return checked;
+  if (!isArray(tails)) throw fieldError("tails", "WorkerCode", "Array");
+  if (tails.length > TAILS_MAX) throw new PlainTypeError(`A worker may have ${TAILS_MAX} tails; this one has ${tails.length}.`);
+  for (let i = 0; i < tails.length; i++) {
+    const tail = tails[i] as unknown;
+    if (!isEntrypoint(tail)) {
+      throw new PlainTypeError(`Incorrect type for array element ${i}: the provided value is not of type 'Fetcher'.`);
+    }
+    push(checked, tail);
+  }
+  return checked;
+}
+
+function isEntrypoint(value: unknown): value is object {
+  const state = stubOf(value);
+  return value instanceof EntrypointReference || (state instanceof CapabilityState && state.kind === "ServiceStub");
 }
 
 function checkModules(modules: Fields): WorkerCode["modules"] {

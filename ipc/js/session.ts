@@ -92,12 +92,13 @@ export class Session implements WireEvents {
 
   // -- Calling -----------------------------------------------------------------------------------------------------------------
 
-  call(target: Imported, path: readonly string[], args: unknown[] | undefined, scope: Scope | undefined, parent: Call | undefined): Call {
+  call(target: Imported, path: readonly string[], args: unknown[] | undefined, scope: Scope | undefined, parent: Call | undefined,
+       account: boolean): Call {
     let number: CallNumber;
     try {
       this.host.mayCall();
       if (this.#lost !== undefined) throw this.#lost;
-      number = this.#writing(scope, () => this.wire.call(target, path, args), this.host.givesAway);
+      number = this.#writing(scope, () => this.wire.call(target, path, args, account), this.host.givesAway);
     } catch (error) {
       return Call.failed(this, error);
     }
@@ -107,11 +108,13 @@ export class Session implements WireEvents {
     return call;
   }
 
-  answered(number: CallNumber, kind: AnswerKind, value: unknown, externals: number, disposable: boolean, pipeline: boolean): void {
+  answered(number: CallNumber, kind: AnswerKind, value: unknown, externals: number, disposable: boolean, pipeline: boolean,
+           account?: unknown): void {
     const call = this.#calls.get(number);
     const received = this.takeReceived();
     if (call === undefined) return disposeAll(received);
     this.#forgetCall(number, call);
+    call.account = account;
     // Whoever disposed of the worker knows that its calls fail: where nobody looks, that is no news.
     if (call.scope?.revoked) call.handled();
     // A call on the result of another that failed, or was no object, fails as that one did, whoever on the way says what.
@@ -275,6 +278,19 @@ export class Session implements WireEvents {
       return this.#exportFor(EXTERNAL_STUB, { root: rootOf(target), dispose: disposerOf(target) });
     }
     return undefined;
+  }
+
+  // Of what is handed over with a worker's code but not to the worker: its tails, who hear of it when it is gone.
+  externalsOfTails(tails: readonly object[]): External[] {
+    const scope = this.#scope;
+    this.#scope = undefined;
+    try {
+      const externals: External[] = [];
+      for (let i = 0; i < tails.length; i++) push(externals, this.externalOf(tails[i]!)!);
+      return externals;
+    } finally {
+      this.#scope = scope;
+    }
   }
 
   #exportFor(kind: ExternalKind, entry: Partial<Export>): External {

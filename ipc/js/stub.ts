@@ -36,7 +36,7 @@ abstract class State implements StubState {
   }
 
   // The call or read of a path that starts here.
-  abstract ask(path: Path, args: unknown[] | undefined): Call;
+  abstract ask(path: Path, args: unknown[] | undefined, account?: boolean): Call;
   abstract readonly members: object;
   abstract dispose(): void;
 
@@ -98,13 +98,13 @@ export class CapabilityState extends State {
     this.import.session.check(this.import);
   }
 
-  ask(path: Path, args: unknown[] | undefined): Call {
+  ask(path: Path, args: unknown[] | undefined, account = false): Call {
     try {
       this.check();
     } catch (error) {
       return Call.failed(this.import.session, error);
     }
-    return this.import.session.call(this.import.id, path, args, this.import.scope, undefined);
+    return this.import.session.call(this.import.id, path, args, this.import.scope, undefined, account);
   }
 
   dup(): object {
@@ -135,6 +135,7 @@ export class Call {
   readonly scope: Scope | undefined;
   readonly parent: Call | undefined; // on whose result it was pipelined
   readonly result: Promise<unknown>;
+  account: unknown = undefined;      // once answered, if it was asked for and there is one
   #resolve!: (value: unknown) => void;
   #reject!: (error: unknown) => void;
   #settled: "pending" | "value" | "error" = "pending";
@@ -208,7 +209,7 @@ export class Call {
   }
 
   // A call or read of a path below the result.
-  ask(path: Path, args: unknown[] | undefined): Call {
+  ask(path: Path, args: unknown[] | undefined, account = false): Call {
     this.handled();
     const { session } = this;
     if (this.#disposed) return Call.failed(session, new PlainError(PROMISE_DISPOSED));
@@ -218,11 +219,11 @@ export class Call {
       } catch (error) {
         return Call.failed(session, error);
       }
-      return session.call(this.number, path, args, this.scope, this);
+      return session.call(this.number, path, args, this.scope, this, account);
     }
     if (this.#settled === "error") return Call.failed(session, this.#value);
     const stub = stubOf(this.#value);
-    if (stub instanceof CapabilityState) return stub.ask(path, args);
+    if (stub instanceof CapabilityState) return stub.ask(path, args, account);
     return this.#askCopy(path, args);
   }
 
@@ -302,7 +303,7 @@ class PromiseState extends State {
     stamp(this.proxy, this);
   }
 
-  ask(path: Path, args: unknown[] | undefined): Call { return this.call.ask(path, args); }
+  ask(path: Path, args: unknown[] | undefined, account = false): Call { return this.call.ask(path, args, account); }
   dispose(): void { this.call.dispose(); }
 }
 
@@ -326,8 +327,14 @@ class PropertyState extends State {
     }
     return new PropertyState(this.#root, [...this.#path, name]).proxy;
   }
-  ask(path: Path, args: unknown[] | undefined): Call { return this.#root.ask([...this.#path, ...path], args); }
+  ask(path: Path, args: unknown[] | undefined, account = false): Call { return this.#root.ask([...this.#path, ...path], args, account); }
   dispose(): void {}
+}
+
+// The call that calling this would be; undefined: nothing that stands for something to be called.
+export function callOf(callee: unknown, args: unknown[], account: boolean): Call | undefined {
+  const state = stubOf(callee);
+  return state instanceof State ? state.ask(ROOT, args, account) : undefined;
 }
 
 export function promiseOf(call: Call): object { return new PromiseState(call).proxy; }

@@ -41,8 +41,8 @@ export interface Ending { code: string; message: string }
 // Us to the other side. Sending is never waited for.
 export interface Wire {
   // `args` undefined: read the property. Throws what `externalOf` threw, a DataCloneError, or an Error if the arguments
-  // are too large; nothing has been sent then.
-  call(target: Imported, path: readonly string[], args: readonly unknown[] | undefined): CallNumber;
+  // are too large; nothing has been sent then. `account`: the answer is to come with one, if a supervisor gives it.
+  call(target: Imported, path: readonly string[], args: readonly unknown[] | undefined, account: boolean): CallNumber;
   // An import, or the pipeline of a call. Forgotten at once; a call goes on and is answered all the same.
   release(id: Imported): void;
   // Answers a call to us. `pipeline` is an export, or 0.
@@ -74,7 +74,7 @@ export interface WireEvents {
 
   // A call on one of our exports. It is settled once, by the time the promise is fulfilled.
   deliver(call: CallNumber, target: Exported, path: string[], args: unknown[] | undefined): Promise<void>;
-  answered(call: CallNumber, kind: AnswerKind, value: unknown, externals: number, disposable: boolean, pipeline: boolean): void;
+  answered(call: CallNumber, kind: AnswerKind, value: unknown, externals: number, disposable: boolean, pipeline: boolean, account?: unknown): void;
   // Nobody holds the export any more.
   released(target: Exported): void;
 }
@@ -87,4 +87,5 @@ export interface WorkerCode {
   modules: { name: string; kind: "js" | "cjs" | "text" | "json" | "data" | "wasm"; body: string | Uint8Array }[];
   env: object | undefined;
   limits: WorkerLimits | undefined;
+  tails: object[];   // each an entrypoint: of somebody else, or of one's own that is handed over
 }

@@ -6,6 +6,7 @@
 import { DurableObject, WorkerEntrypoint, find, inherits } from "../../ipc/js/receiver.ts";
 import type { Callable, Root } from "../../ipc/js/receiver.ts";
 import type { CapabilityState } from "../../ipc/js/stub.ts";
+import { stamp, stubOf } from "../../ipc/js/stub-state.ts";
 import { begin, endIfOver, find as findInvocation, provideEnd } from "./invocation.ts";
 import type { Invocation } from "./invocation.ts";
 import { PlainError, PlainTypeError, construct, defineProperty, hasOwn, objectKeys, promiseThen } from "./primordials.ts";
@@ -44,11 +45,14 @@ function loopback(name: string): object {
     const props = typeof options === "object" && options !== null ? (options as { props?: unknown }).props : undefined;
     return session.localService({ name, props: props ?? {} });
   };
-  return new Proxy(specialise, {
+  const either = new Proxy(specialise, {
     get: (_, key) => (plain as Record<PropertyKey, unknown>)[key],
     has: (_, key) => key in plain,
     getPrototypeOf: () => Object.getPrototypeOf(plain) as object,
   });
+  // Handed over as it is, it is the one without props.
+  stamp(either, stubOf(plain)!);
+  return either;
 }
 
 // `value` inherits from `of` as classes do: through their constructors.

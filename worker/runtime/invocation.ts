@@ -27,7 +27,9 @@ export class Invocation {
   waitUntil(promise: unknown): void {
     this.hold();
     promiseThen(new PlainPromise((resolve) => resolve(promise)), undefined, (error: unknown) => {
-      if (this.aborted === undefined) native.log(4, `waitUntil: ${inspect(error)}`);
+      if (this.aborted !== undefined) return;
+      native.log(4, `waitUntil: ${inspect(error)}`);
+      native.noteThrown(error);
     }).finally(() => this.letGo());
   }
 }

@@ -14,6 +14,9 @@ interface Native {
   // One line for the console of whoever loaded the worker. 0 debug, 1 info, 2 log, 3 warn, 4 error.
   log(level: number, text: string): void;
 
+  // For accounts and tails: something was thrown that nobody caught. Runs no user code.
+  noteThrown(exception: unknown): void;
+
   // Throws "Disallowed operation called within global scope..." while the modules are being evaluated.
   refuseAtTopLevel(): void;
 

@@ -18,6 +18,7 @@ export function reportException(exception: unknown): void {
     }
   }
   native.log(4, `Uncaught ${inspect(exception)}`);
+  native.noteThrown(exception);
 }
 
 function messageOf(exception: unknown): string {
