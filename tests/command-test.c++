@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -217,6 +218,34 @@ TEST(Run, ASocketNobodyListensOnIsNamedWithTheFix) {
   expectFailure(end, EXIT_CODE_UNAVAILABLE, "no supervisor listens on /nonexistent/socket; start one with `glovebox serve");
 }
 
+TEST(Run, TheAccountIsTheLastLineOnStandardErrorAndTheResultIsAloneOnStandardOutput) {
+  auto lastLine = [](const CommandEnd& end) {
+    auto text = end.errors.substr(0, end.errors.find_last_not_of('\n') + 1);
+    return text.substr(text.find_last_of('\n') + 1);
+  };
+  auto end = runModule("export default { f(x) { console.log('said \x1b[2J'); return x; } }", {"--arg", "5", "--account"});
+  expectResult(end, "5");
+  auto account = parse(lastLine(end));
+  EXPECT_STREQ(account["outcome"].GetString(), "ok");
+  EXPECT_GT(account["cpuMs"].GetDouble(), 0);
+  EXPECT_GT(account["peakMemoryBytes"].GetUint64(), 1u << 20);
+  ASSERT_EQ(account["logs"].Size(), 1u);
+  EXPECT_STREQ(account["logs"][0]["text"].GetString(), "said \x1b[2J");
+
+  end = runModule("export default { f() { throw new TypeError('no'); } }", {"--account"});
+  EXPECT_EQ(end.code, EXIT_CODE_CODE_ERROR);
+  EXPECT_EQ(end.output, "");
+  account = parse(lastLine(end));
+  EXPECT_STREQ(account["outcome"].GetString(), "exception");
+  EXPECT_STREQ(account["exceptions"][0]["name"].GetString(), "TypeError");
+
+  end = runModule("export default { f() { for (;;); } }", {"--account", "--cpu-ms", "100"});
+  EXPECT_EQ(end.code, EXIT_CODE_LIMIT);
+  account = parse(lastLine(end));
+  EXPECT_STREQ(account["outcome"].GetString(), "exceededCpu");
+  EXPECT_GE(account["cpuMs"].GetDouble(), 100);
+}
+
 // -- Daemon -------------------------------------------------------------------------------------------------------------
 
 TEST(Serve, AnswersRunAndStatusAndEndsCleanlyAtSigterm) {
@@ -282,6 +311,80 @@ TEST(Serve, WhatIsWrongWithItsFileIsSaid) {
   expectFailure(serve("config = \"other.toml\""), EXIT_CODE_USAGE, "config is no option");
   expectFailure(runGlovebox({"serve", "--config", folder.path("none.toml")}), EXIT_CODE_NO_INPUT, "none.toml' cannot be opened: No such file");
   expectFailure(runGlovebox({"serve"}), EXIT_CODE_USAGE, "needs --socket PATH");
+}
+
+// `glovebox status --watch` as a process whose output is read as it comes.
+class Watching {
+ public:
+  explicit Watching(const Words& words) {
+    int out[2];
+    if (pipe(out) != 0) throw std::runtime_error("no pipe");
+    auto program = std::string(findInstallation().glovebox.cStr());
+    pid_ = fork();
+    if (pid_ == 0) {
+      dup2(out[1], STDOUT_FILENO);
+      dup2(out[1], STDERR_FILENO);
+      std::vector<const char*> argv{program.c_str()};
+      for (auto& word: words) argv.push_back(word.c_str());
+      argv.push_back(nullptr);
+      execv(program.c_str(), const_cast<char**>(argv.data()));
+      _exit(127);
+    }
+    close(out[1]);
+    in_ = out[0];
+  }
+  ~Watching() {
+    if (pid_ > 0) end(SIGKILL);
+    close(in_);
+  }
+
+  // Reads until the text has stood there so often, or it ends.
+  bool sees(const std::string& text, int times) {
+    for (;;) {
+      int seen = 0;
+      for (size_t at = 0; (at = output.find(text, at)) != std::string::npos; at++) seen++;
+      if (seen >= times) return true;
+      char bytes[4096];
+      ssize_t length = read(in_, bytes, sizeof(bytes));
+      if (length <= 0) return false;
+      output.append(bytes, size_t(length));
+    }
+  }
+  // Its exit code; 0: no signal.
+  int end(int signal) {
+    if (signal != 0) kill(pid_, signal);
+    int status = 0;
+    waitpid(std::exchange(pid_, -1), &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+
+  std::string output;
+
+ private:
+  pid_t pid_ = -1;
+  int in_ = -1;
+};
+
+TEST(Status, IsWatchedUntilCtrlCOrTheEndOfTheDaemon) {
+  DaemonProcess daemon(findInstallation().glovebox.cStr(), {"--pool", "1"});
+  Words socket{"--socket", daemon.socketPath()};
+  runModule("export default { watched: (x) => x }", {"--arg", "5", "--socket", daemon.socketPath()});
+  Words words{"status", "--watch", "--interval", "30", "--socket", daemon.socketPath()};
+  {
+    Watching watching(words);
+    EXPECT_TRUE(watching.sees(" workers, ", 2)) << watching.output;
+    EXPECT_THAT(watching.output, HasSubstr("recent runs\n"));
+    EXPECT_THAT(watching.output, HasSubstr("watched\n"));
+    EXPECT_EQ(watching.output.find('\x1b'), std::string::npos) << "nothing is redrawn where there is no terminal";
+    EXPECT_EQ(watching.end(SIGINT), EXIT_CODE_OK) << watching.output;
+  }
+  words.push_back("--json");
+  Watching watching(words);
+  EXPECT_TRUE(watching.sees("{\"profile\"", 2)) << watching.output;
+  EXPECT_EQ(daemon.end(SIGTERM), 0);
+  EXPECT_TRUE(watching.sees(" is gone", 1)) << watching.output;
+  EXPECT_EQ(watching.end(0), EXIT_CODE_UNAVAILABLE);
+  EXPECT_EQ(runGlovebox({"status", "--interval", "30", "--socket", "/nonexistent"}).code, EXIT_CODE_USAGE);
 }
 
 TEST(Serve, LeavesNobodyWhenItIsKilled) {

@@ -427,5 +427,53 @@ TEST(Stub, AnEntrypointIsAServiceOfAnotherWorker) {
   EXPECT_EQ(outcome(user.entrypoint().call("run", {21})), "42");
 }
 
+TEST(Client, ARunHasAnAccountWhateverComesOfIt) {
+  Tool tool = calculator();
+  auto worker = world().load(
+      "async run(x, env) { console.log('said'); return await env.CALCULATOR.add(1, 2); },\n"
+      "fail() { throw new RangeError('too far'); },\n"
+      "spin() { for (;;); }",
+      envWith("CALCULATOR", kj::mv(tool)), {.cpuMs = 100});
+  auto entrypoint = worker.entrypoint();
+  auto run = entrypoint.run("run", {nullptr}).wait(world().waitScope());
+  EXPECT_EQ(run.outcome, "ok");
+  EXPECT_EQ(KJ_ASSERT_NONNULL(run.value).toJson(), "3");
+  auto& account = KJ_ASSERT_NONNULL(run.account);
+  EXPECT_GT(account.cpuMs, 0);
+  EXPECT_GE(account.wallMs, 0);
+  EXPECT_GT(account.peakMemoryBytes, 1u << 20);
+  ASSERT_EQ(account.capabilities.size(), 1u);
+  EXPECT_EQ(account.capabilities[0].label, "CALCULATOR");
+  EXPECT_EQ(account.capabilities[0].calls, 1u);
+  ASSERT_EQ(account.logs.size(), 1u);
+  EXPECT_EQ(account.logs[0].text, "said");
+
+  auto failed = entrypoint.run("fail", {nullptr}).wait(world().waitScope());
+  EXPECT_EQ(failed.outcome, "exception");
+  EXPECT_EQ(KJ_ASSERT_NONNULL(Thrown::from(KJ_ASSERT_NONNULL(failed.failure))).message, "too far");
+  ASSERT_EQ(KJ_ASSERT_NONNULL(failed.account).exceptions.size(), 1u);
+  EXPECT_EQ(KJ_ASSERT_NONNULL(failed.account).exceptions[0].name, "RangeError");
+
+  auto ended = entrypoint.run("spin", {nullptr}).wait(world().waitScope());
+  EXPECT_EQ(ended.outcome, "exceededCpu");
+  EXPECT_EQ(KJ_ASSERT_NONNULL(Ended::from(KJ_ASSERT_NONNULL(ended.failure))).name, "exceededCpu");
+  EXPECT_GE(KJ_ASSERT_NONNULL(ended.account).cpuMs, 100);
+}
+
+TEST(Client, AToolIsToldOfCallsAsATail) {
+  std::vector<std::string> events;
+  Tool tool;
+  tool.method("tail", [&](Arguments arguments) -> Value {
+    events.push_back(arguments[0].toJson());
+    return {};
+  });
+  auto worker = world().client().load({.compatibilityDate = "2026-03-01",
+                                       .modules = {{"m.js", "export default { run() { return 1; } }"}},
+                                       .tails = {kj::mv(tool).serve()}});
+  EXPECT_EQ(outcome(worker.entrypoint().call("run", {nullptr})), "1");
+  world().turnUntil([&]() { return !events.empty(); });
+  EXPECT_THAT(events[0], HasSubstr("\"rpcMethod\":\"run\""));
+}
+
 }  // namespace
 }  // namespace glovebox::client

@@ -69,6 +69,8 @@ Worker Client::load(Code code) {
   for (unsigned i = 0; i < code.modules.size(); i++) writeModule(code.modules[i], modules[i]);
   std::move(code.env).write(to.initEnv(), wire::PAYLOAD_BYTES_MAX);
   writeLimits(code.limits, to.initLimits());
+  auto tails = to.initTails(static_cast<unsigned>(code.tails.size()));
+  for (unsigned i = 0; i < code.tails.size(); i++) tails.set(i, code.tails[i].target());
   if (code.console) request.setConsole(kj::heap<ConsoleServer>(std::move(code.console)));
   return Worker(request.send().getWorker());
 }

@@ -18,6 +18,7 @@
 #include <kj/async.h>
 #include <kj/memory.h>
 
+#include "client/cpp/account.h"
 #include "client/cpp/errors.h"
 #include "client/cpp/stub.h"
 #include "client/cpp/tool.h"
@@ -43,12 +44,6 @@ struct Module {
 // 0: the supervisor's policy. More than the policy grants is lowered to it. For an entrypoint only those of a call count.
 using Limits = WorkerLimits;
 
-struct LogLine {
-  rpc::LogMessage::Level level;
-  double time;       // milliseconds since the epoch, by the worker's clock
-  std::string text;  // as console.log would print it; the agent chose every byte, control characters included
-};
-
 // What Worker Loader calls WorkerLoaderWorkerCode.
 struct Code {
   std::string compatibilityDate;  // "YYYY-MM-DD", required
@@ -57,6 +52,7 @@ struct Code {
   std::vector<Module> modules;  // at most 64 MiB
   Value env = Value::object();  // an object, at most 1 MiB; may hold stubs
   Limits limits;
+  std::vector<Stub> tails;  // entrypoints that are told of each call when it has ended; at most 8
   std::function<void(const LogLine&)> console;  // called in the event loop, logs before the result; empty: dropped
 };
 

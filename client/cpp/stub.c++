@@ -3,6 +3,7 @@
 #include <kj/debug.h>
 
 #include "client/cpp/errors.h"
+#include "ipc/ending.h"
 #include "ipc/return-reader.h"
 #include "ipc/wire-limits.h"
 
@@ -36,14 +37,18 @@ Stub& Stub::operator=(const Stub& other) {
 
 namespace {
 
+void writePath(const Path& path, rpc::Call::Builder call) {
+  auto names = call.initPath(static_cast<unsigned>(path.names.size()));
+  for (unsigned i = 0; i < path.names.size(); i++) {
+    names.set(i, capnp::Text::Reader(path.names[i].c_str(), path.names[i].size()));
+  }
+}
+
 // `operation` fills in what is done there.
 template <typename Operation>
 capnp::RemotePromise<rpc::Return> send(rpc::Target::Client target, const Path& path, Operation&& operation) {
   auto request = target.callRequest();
-  auto names = request.initPath(static_cast<unsigned>(path.names.size()));
-  for (unsigned i = 0; i < path.names.size(); i++) {
-    names.set(i, capnp::Text::Reader(path.names[i].c_str(), path.names[i].size()));
-  }
+  writePath(path, request);
   operation(request.getOperation());
   return request.send();
 }
@@ -69,6 +74,35 @@ Call Stub::read(Path path) const {
   auto sent = send(target(), path, [](rpc::Call::Operation::Builder operation) { operation.setGet(); });
   auto result = sent.getPipeline();
   return Call(sent.then([](auto&& response) { return readAnswer(kj::mv(response)); }), kj::mv(result));
+}
+
+kj::Promise<Run> Stub::run(Path path, std::vector<Value> arguments) const {
+  auto request = target().callRequest();
+  writePath(path, request);
+  request.setAccount(true);
+  Value::array(std::move(arguments)).write(request.getOperation().initInvoke(), wire::PAYLOAD_BYTES_MAX);
+  auto run = kj::heap<Run>();
+  auto& r = *run;
+  return request.send()
+      .then([&r](auto&& response) {
+        if (response.hasAccount()) {
+          r.account = Account(response.getAccount());
+          r.outcome = KJ_ASSERT_NONNULL(r.account).outcome;
+        }
+        return readAnswer(kj::mv(response));
+      })
+      .then([&r](Value value) {
+        if (r.outcome.empty()) r.outcome = "ok";
+        r.value = kj::mv(value);
+      }, [&r](kj::Exception&& exception) {
+        if (r.outcome.empty()) {
+          r.outcome = failureName(exception).cStr();
+          if (Thrown::from(exception) != nullptr) r.outcome = "exception";
+          KJ_IF_MAYBE (ended, Ended::from(exception)) r.outcome = ended->name;
+        }
+        r.failure = kj::mv(exception);
+      })
+      .then([run = kj::mv(run)]() mutable { return kj::mv(*run); });
 }
 
 Value Call::wait(kj::WaitScope& waitScope) {

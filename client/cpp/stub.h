@@ -9,11 +9,13 @@
 
 #include <kj/async.h>
 
+#include "client/cpp/account.h"
 #include "client/cpp/value.h"
 
 namespace glovebox::client {
 
 class Call;
+struct Run;
 
 // Property names on the way from an object to what is called: "search", or {"tools", "search"}. Empty: the object itself.
 struct Path {
@@ -38,6 +40,8 @@ class Stub {
   // Sent at once, and in order with others on this stub. At most 32 MiB of arguments. What goes wrong, on either side, is
   // in the promise: Thrown, Ended, or a kj::Exception of type DISCONNECTED when the line to the supervisor is lost.
   Call call(Path path, std::vector<Value> arguments = {}) const;
+  // The same with the supervisor's account of it. Rejects only if the arguments cannot be sent.
+  kj::Promise<Run> run(Path path, std::vector<Value> arguments = {}) const;
   // Reads a property instead.
   Call read(Path path) const;
 
@@ -71,6 +75,14 @@ class Call final: public kj::Promise<Value> {
   Call(kj::Promise<Value>&& promise, rpc::Target::Client result)
       : kj::Promise<Value>(kj::mv(promise)), result_(kj::mv(result)) {}
   friend class Stub;
+};
+
+// What came of a call, and what it took.
+struct Run {
+  std::string outcome;                // "ok", "exception", or the name of an ending; "disconnected": the line was lost
+  kj::Maybe<Value> value;             // if it returned
+  kj::Maybe<kj::Exception> failure;   // if not: see Thrown::from() and Ended::from()
+  kj::Maybe<Account> account;         // unless no supervisor heard of the call
 };
 
 }  // namespace glovebox::client

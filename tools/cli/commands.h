@@ -21,6 +21,7 @@ struct RunOptions {
   std::string entrypoint;              // empty: the default export
   std::string compatibilityDate;
   WorkerLimits limits;                 // 0: the supervisor's
+  bool account = false;                // goes to standard error, as JSON
   std::string socket;                  // empty: a supervisor in this process
   SupervisorOptions supervisor;        // for that one
 };
@@ -37,6 +38,8 @@ int serve(const ServeOptions& options);
 struct StatusOptions {
   std::string socket;
   bool json = false;
+  bool watch = false;
+  uint32_t intervalMs = 1000;   // of watch
 };
 int status(const StatusOptions& options);
 

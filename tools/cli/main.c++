@@ -117,6 +117,7 @@ void addRun(CLI::App& app, RunOptions& options) {
   app.add_option("--entrypoint", options.entrypoint, "named export to call on, instead of the default export")->type_name("NAME");
   app.add_option("--compat-date", options.compatibilityDate, "compatibility date")->type_name("DATE")->capture_default_str();
   addLimits(app, options.limits, "");
+  app.add_flag("--account", options.account, "afterwards, what the call took and did as a line of JSON on standard error");
   app.add_option("--socket", options.socket, "use the daemon on this socket (glovebox serve) instead of a supervisor of our own")->type_name("PATH");
   addProfile(app, options.supervisor.profile);
   addAllowMissing(app, options.supervisor.allowMissing);
@@ -158,6 +159,8 @@ int parseAndRun(int argc, char** argv) {
   auto& statusCommand = *app.add_subcommand("status", "Layers in force, pool, live workers and endings of a daemon");
   statusCommand.add_option("--socket", statusOptions.socket, "the daemon's socket")->required()->type_name("PATH");
   statusCommand.add_flag("--json", statusOptions.json, "as JSON, for machines");
+  auto watch = statusCommand.add_flag("--watch", statusOptions.watch, "workers, the last runs and endings, again and again until Ctrl-C; with --json, a document a line");
+  statusCommand.add_option("--interval", statusOptions.intervalMs, "milliseconds between two looks")->check(WHOLE_NUMBER)->needs(watch)->capture_default_str();
 
   PolicyOptions policyOptions;
   auto& policyCommand = *app.add_subcommand("policy", "What a worker may do: every rule with its reason, layers, limits, the filter");

@@ -9,6 +9,7 @@
 #include "ipc/payload.h"
 #include "ipc/value-json.h"
 #include "ipc/wire-limits.h"
+#include "tools/cli/account-json.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/failure.h"
 #include "tools/cli/method-lister.h"
@@ -92,15 +93,21 @@ rpc::Worker::Client load(Session& session, const RunOptions& options, const std:
   return request.send().getWorker();
 }
 
+// `account`: if it is wanted, where it goes.
 CallOutcome call(Session& session, rpc::Worker::Client& worker, const std::string& entrypoint,
-                 const std::vector<std::string>& path, const ValueGraph& arguments) {
+                 const std::vector<std::string>& path, const ValueGraph& arguments, std::string* account = nullptr) {
   auto target = worker.getEntrypointRequest();
   target.setName(entrypoint.c_str());
   auto request = target.send().getEntrypoint().callRequest();
   auto names = request.initPath(static_cast<unsigned>(path.size()));
   for (unsigned i = 0; i < path.size(); i++) names.set(i, path[i].c_str());
   writePayload(arguments, request.getOperation().initInvoke());
-  return request.send().then([](auto&& response) { return readReturn(kj::mv(response)); }).wait(session.waitScope());
+  request.setAccount(account != nullptr);
+  auto answered = request.send().then([account](auto&& response) {
+    if (account != nullptr) *account = accountAsJson(response.getAccount());
+    return readReturn(kj::mv(response));
+  });
+  return answered.wait(session.waitScope());
 }
 
 // The supervisor names limits as the API does.
@@ -157,7 +164,10 @@ int loadAndCall(Session& session, const RunOptions& options, std::vector<ModuleF
     KJ_IF_MAYBE(code, reportFailure(listed)) return *code;
     path = {chooseMethod(stringifyJson(listed.get<CallValue>().graph), modules[0].name, options.entrypoint)};
   }
-  auto outcome = call(session, worker, options.entrypoint, path, arguments);
+  std::string account;
+  auto outcome = call(session, worker, options.entrypoint, path, arguments, options.account ? &account : nullptr);
+  // Last, whatever is said before.
+  KJ_DEFER(if (options.account) fprintf(stderr, "%s\n", account.c_str()));
   KJ_IF_MAYBE(code, reportFailure(outcome)) return *code;
   writeOutput(resultAsJson(outcome.get<CallValue>().graph) + "\n");
   return EXIT_CODE_OK;

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <kj/debug.h>
 #include <malloc.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -13,6 +12,7 @@
 #include "tools/cli/commands.h"
 #include "tools/cli/failure.h"
 #include "tools/cli/session.h"
+#include "tools/cli/stop-signals.h"
 #include "tools/cli/terminal.h"
 
 namespace glovebox::cli {
@@ -20,37 +20,6 @@ namespace {
 
 // After accept() failed for want of descriptors: the connection waits in the kernel meanwhile.
 constexpr auto ACCEPT_RETRY = 100 * kj::MILLISECONDS;
-
-// Resolves at the first of the signals. By libuv, so KJ's own signal handling stays unused.
-class StopSignals {
- public:
-  explicit StopSignals(uv_loop_t* loop): paf_(kj::newPromiseAndFulfiller<int>()) {
-    constexpr int SIGNALS[] = {SIGINT, SIGTERM};
-    for (size_t i = 0; i < 2; i++) {
-      KJ_ASSERT(uv_signal_init(loop, &handles_[i]) == 0);
-      handles_[i].data = this;
-      KJ_ASSERT(uv_signal_start(&handles_[i], [](uv_signal_t* handle, int number) {
-        static_cast<StopSignals*>(handle->data)->paf_.fulfiller->fulfill(kj::cp(number));
-      }, SIGNALS[i]) == 0);
-    }
-  }
-  // The handles are libuv's until the loop's next turn.
-  ~StopSignals() noexcept(false) {
-    int open = 2;
-    for (auto& handle: handles_) {
-      handle.data = &open;
-      uv_close(reinterpret_cast<uv_handle_t*>(&handle), [](uv_handle_t* closed) { --*static_cast<int*>(closed->data); });
-    }
-    while (open > 0) uv_run(handles_[0].loop, UV_RUN_NOWAIT);
-  }
-  KJ_DISALLOW_COPY(StopSignals);
-
-  kj::Promise<int> take() { return kj::mv(paf_.promise); }
-
- private:
-  uv_signal_t handles_[2];
-  kj::PromiseFulfillerPair<int> paf_;
-};
 
 class Door final: public kj::TaskSet::ErrorHandler {
  public:
