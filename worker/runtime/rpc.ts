@@ -4,7 +4,7 @@ import { Session } from "../../ipc/js/session.ts";
 import type { Host } from "../../ipc/js/session.ts";
 import { RpcTarget, WorkerEntrypoint, DurableObject, WorkflowEntrypoint } from "../../ipc/js/receiver.ts";
 import { RpcPromise, RpcProperty, RpcStub, ServiceStub, provideLocalStubs } from "../../ipc/js/stub.ts";
-import type { CallLimits, Wire, WorkerCode } from "../../ipc/js/wire.ts";
+import type { Wire, WorkerCode } from "../../ipc/js/wire.ts";
 import { callEnded, currentExports, forgetMain, invoke, useEnv, useMain } from "./entrypoint.ts";
 import { makeDomException } from "./dom-exception.ts";
 import { current, endIfOver, find, forgetAll } from "./invocation.ts";
