@@ -11,6 +11,13 @@ std::string text(v8::Isolate* isolate, v8::Local<v8::Value> value) {
   return *utf8 ? std::string(*utf8, size_t(utf8.length())) : std::string();
 }
 
+// No more of it than a log keeps: a message may be as long as a string can be.
+std::string beginning(v8::Isolate* isolate, v8::Local<v8::String> value) {
+  std::string result(LogBuffer::LINE_BYTES_MAX, '\0');
+  result.resize(value->WriteUtf8V2(isolate, result.data(), result.size(), v8::String::WriteFlags::kReplaceInvalidUtf8));
+  return result;
+}
+
 v8::Local<v8::String> literal(v8::Isolate* isolate, const char* text) {
   return v8::String::NewFromUtf8(isolate, text, v8::NewStringType::kInternalized).ToLocalChecked();
 }
@@ -30,7 +37,7 @@ std::string heldText(v8::Isolate* isolate, v8::Local<v8::Object> object, v8::Loc
       auto name = literal(isolate, "value");
       bool holds = descriptor->HasOwnProperty(context, name).FromMaybe(false);
       if (!holds || !descriptor->Get(context, name).ToLocal(&value) || !value->IsString()) return {};
-      return text(isolate, value);
+      return beginning(isolate, value.As<v8::String>());
     }
     holder = at->GetPrototypeV2();
   }
@@ -98,7 +105,7 @@ ThrownLine describeThrown(v8::Isolate* isolate, v8::Local<v8::Value> exception, 
   if (exception->IsObject() && callHook(isolate->GetCurrentContext(), "domExceptionParts", {&exception, 1}).ToLocal(&parts) && parts->IsArray()) {
     auto at = [&](uint32_t index) {
       v8::Local<v8::Value> part;
-      return parts.As<v8::Array>()->Get(isolate->GetCurrentContext(), index).ToLocal(&part) ? text(isolate, part) : std::string();
+      return parts.As<v8::Array>()->Get(isolate->GetCurrentContext(), index).ToLocal(&part) && part->IsString() ? beginning(isolate, part.As<v8::String>()) : std::string();
     };
     line.name = at(0);
     line.message = at(1);
@@ -109,10 +116,10 @@ ThrownLine describeThrown(v8::Isolate* isolate, v8::Local<v8::Value> exception, 
     line.message = heldText(isolate, error, literal(isolate, "message"));
     line.stack = (line.name.empty() ? "Error" : line.name) + (line.message.empty() ? "" : ": " + line.message) + framesOf(isolate, exception);
   } else if (exception->IsObject()) {
-    line.message = "an object of the class " + text(isolate, exception.As<v8::Object>()->GetConstructorName());
+    line.message = "an object of the class " + beginning(isolate, exception.As<v8::Object>()->GetConstructorName());
   } else {
     v8::Local<v8::String> shown;
-    if (exception->ToDetailString(isolate->GetCurrentContext()).ToLocal(&shown)) line.message = text(isolate, shown);
+    if (exception->ToDetailString(isolate->GetCurrentContext()).ToLocal(&shown)) line.message = beginning(isolate, shown);
   }
   return line;
 }

@@ -3,7 +3,7 @@
 // What `run` is given: the world, the lane's number, `random`, a warm worker's `agent`, and `timed(measure, call)` for
 // what the table shows.
 
-import { RpcTarget } from "glovebox";
+import { RpcTarget, run } from "glovebox";
 import { checksum, makeBytes } from "./agent.mjs";
 import { Unexpected, expect } from "./world.mjs";
 
@@ -32,6 +32,13 @@ export const GOOD = [
   { name: "a plain call", weight: 10, async run({ agent, random, timed }) {
     const numbers = random.numbers(10);
     expect("sum", await timed("warm", () => agent.sum(numbers)), sumOf(numbers));
+  } },
+  { name: "the account of a run", weight: 3, async run({ agent, random }) {
+    const numbers = random.numbers(random.between(1, 10));
+    const { outcome, value, account } = await run(agent.useTool, new Doubler(), numbers);
+    expect("useTool, run", [outcome, value, account.outcome], ["ok", 2 * sumOf(numbers), "ok"]);
+    // The worker may be in other calls as well, which are charged to this one too.
+    if (account.subRequests < numbers.length) throw new Unexpected("calls of the tool in the account", account.subRequests, numbers.length);
   } },
   { name: "a tool is called", weight: 6, async run({ agent, random }) {
     const numbers = random.numbers(random.between(1, 10));

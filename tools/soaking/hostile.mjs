@@ -21,6 +21,7 @@ const PROGRAMS = [
   { name: "loop in a proxy that is thrown", limits: CPU, body: "const trap = () => { for (;;); }; throw new Proxy({}, { get: trap, ownKeys: trap, getPrototypeOf: trap })", ending: "exceededCpu" },
   { name: "tool called without end", limits: CPU, body: "for (;;) await input(1)", input: () => (n) => n, ending: "exceededCpu" },
   { name: "tool called without end or waiting", limits: CPU, body: "for (;;) input(1)", input: () => (n) => n, ending: ["exceededCpu", "exceededMemory"] },
+  { name: "tool called more often than it may be", limits: { ...ROOM, subRequests: 20 }, body: "for (let i = 0; i < 1000; i++) { try { await input(i); } catch {} }", input: () => (n) => n, ending: "exceededSubrequests" },
   { name: "sleep", limits: WALL, body: "await new Promise((resolve) => setTimeout(resolve, 1e9))", ending: "exceededWallTime" },
   { name: "interval", limits: WALL, body: "setInterval(() => {}, 1); await new Promise(() => {})", ending: "exceededWallTime" },
   { name: "promise that nobody settles", limits: ROOM, body: "await new Promise(() => {})", ending: "hung" },
