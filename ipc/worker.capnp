@@ -23,17 +23,18 @@ interface WorkerProcess {
   # touched. The supervisor then reads the seal back from /proc.
 
   start @1 (code :WorkerCode, console :Console, caches :List(Data)) -> (status :StartStatus);
-  # Called once. `caches`: of the modules, by their index, what `compile` gave for the same text, or nothing. Loads and evaluates the modules. A failure of the code is remembered by the worker and answered to
-  # every call (`Return.thrown`), as Worker Loader does; `status` only tells the supervisor.
+  # Called once. Loads and evaluates the modules. A failure of the code is remembered by the worker and answered to
+  # every call (`Return.thrown`), as Worker Loader does; `status` only tells the supervisor. `caches`: what another process
+  # answered to `compile` for exactly these modules (CodeCaches.modules), or nothing.
 
   getEntrypoint @2 (name :Text, props :Payload) -> (entrypoint :Target);
   # After `start`; may be pipelined behind it. An empty name is the default export. An unknown name is answered by each
   # call on the entrypoint.
 
-  compile @3 (modules :List(Module)) -> (caches :List(LargeValue));
-  # Instead of `start`, in a process that does nothing else before or after: V8's code cache of each module that is JavaScript, for
-  # workers that will be given exactly these modules. So what hostile text can do to the process that compiles it, it can do
-  # only to those who run the same text.
+  compile @3 (modules :List(Module), memoryMb :UInt32) -> (caches :LargeValue);
+  # Instead of `start`, in a process that does nothing else before or after: V8's code cache of the modules, for workers that
+  # will be given exactly these. `caches` is a Cap'n Proto message whose root is a CodeCaches. Modules are parsed and compiled and
+  # not run. So what hostile text can do to the process that compiles it, it can do only to those who run the same text.
 
   enum StartStatus { ok @0; failed @1; }
 }
@@ -63,6 +64,11 @@ struct Module {
     json @5 :Text;    # JSON text.
     wasm @6 :Data;
   }
+}
+
+struct CodeCaches {
+  modules @0 :List(Data);
+  # One for each module, by its index; empty where the module is no JavaScript or does not compile.
 }
 
 struct Limits {

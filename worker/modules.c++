@@ -1,10 +1,13 @@
 #include "worker/modules.h"
 
 #include <cstring>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "worker/engine/engine.h"
 #include "worker/engine/native.h"
+#include "worker/module-text.h"
 
 namespace glovebox {
 
@@ -21,6 +24,32 @@ std::string utf8(v8::Isolate* isolate, v8::Local<v8::Value> value) {
   v8::String::Utf8Value text(isolate, value);
   return *text ? std::string(*text, size_t(text.length())) : std::string();
 }
+
+// What V8 compiles, with its code cache if there is one. V8 looks whether a cache fits its own build and flags and compiles
+// plainly if not; that it belongs to this very text is the word of who gave it (supervisor/code-cache.h).
+struct CachedSource {
+  CachedSource(v8::Local<v8::String> text, const v8::ScriptOrigin& origin, const ModuleSource& from)
+      : cache(from.cache), options(optionsFor(text, cache)), source(text, origin, cachedData()) {}
+
+  const std::string_view cache;
+  v8::ScriptCompiler::CompileOptions options;
+  v8::ScriptCompiler::Source source;
+
+ private:
+  // What an agent wrote for one call is run, not kept: its functions are compiled where they are parsed. A bundle's are
+  // not, most are never called.
+  static v8::ScriptCompiler::CompileOptions optionsFor(v8::Local<v8::String> text, std::string_view cache) {
+    if (!cache.empty()) return v8::ScriptCompiler::kConsumeCodeCache;
+    return size_t(text->Length()) <= EAGER_COMPILE_BYTES_MAX ? v8::ScriptCompiler::kEagerCompile : v8::ScriptCompiler::kNoCompileOptions;
+  }
+
+  // Deleted by `source`, and does not own the bytes.
+  v8::ScriptCompiler::CachedData* cachedData() const {
+    if (cache.empty()) return nullptr;
+    return new v8::ScriptCompiler::CachedData(reinterpret_cast<const uint8_t*>(cache.data()), int(cache.size()),
+                                              v8::ScriptCompiler::CachedData::BufferNotOwned);
+  }
+};
 
 }  // namespace
 
@@ -87,6 +116,13 @@ v8::MaybeLocal<v8::Promise> Modules::evaluate(const std::string& mainModule) {
     return {};
   }
   return result.As<v8::Promise>();
+}
+
+void Modules::keepCaches() {
+  for (auto& [name, entry] : entries_) {
+    if (entry.module.IsEmpty() && entry.value.IsEmpty()) entry.source.keptCache = entry.source.cache;
+    entry.source.cache = entry.source.keptCache;
+  }
 }
 
 v8::Local<v8::Object> Modules::mainNamespace(const std::string& mainModule) {
@@ -195,20 +231,7 @@ v8::MaybeLocal<v8::Module> Modules::compile(Entry& entry) {
   if (entry.source.name == WORKERS_MODULE) {
     if (!makeBuiltin(entry).ToLocal(&module)) return {};
   } else if (entry.source.kind == ModuleSource::Kind::JS) {
-    v8::Local<v8::String> text;
-    if (!v8::String::NewFromUtf8(isolate_, entry.source.body.data(), v8::NewStringType::kNormal,
-                                 int(entry.source.body.size())).ToLocal(&text)) {
-      throwRangeError(isolate_, ("Module \"" + entry.source.name + "\" is too long.").c_str());
-      return {};
-    }
-    v8::ScriptOrigin origin(name, 0, 0, false, -1, {}, false, false, true);
-    v8::ScriptCompiler::Source source(text, origin);
-    // What an agent wrote for one call is run, not kept: its functions are compiled where they are parsed. A bundle's are
-    // not, most are never called.
-    auto options = entry.source.body.size() <= EAGER_COMPILE_BYTES_MAX ? v8::ScriptCompiler::kEagerCompile
-                                                                       : v8::ScriptCompiler::kNoCompileOptions;
-    if (!v8::ScriptCompiler::CompileModule(isolate_, &source, options).ToLocal(&module)) return {};
-    entry.source.body = {};
+    if (!compileModule(entry.source).ToLocal(&module)) return {};
   } else {
     v8::Local<v8::String> exports[] = {string("default")};
     module = v8::Module::CreateSyntheticModule(isolate_, name, {exports, 1}, evaluateSynthetic);
@@ -216,6 +239,55 @@ v8::MaybeLocal<v8::Module> Modules::compile(Entry& entry) {
   entry.module.Reset(isolate_, module);
   if (module->IsSyntheticModule()) byHash_.emplace(module->GetIdentityHash(), &entry);
   return module;
+}
+
+v8::MaybeLocal<v8::Module> Modules::compileModule(ModuleSource& source) {
+  v8::Local<v8::String> text;
+  if (!takeText(source).ToLocal(&text)) return {};
+  v8::ScriptOrigin origin(string(source.name), 0, 0, false, -1, {}, false, false, true);
+  CachedSource cached(text, origin, source);
+  v8::Local<v8::Module> module;
+  if (!v8::ScriptCompiler::CompileModule(isolate_, &cached.source, cached.options).ToLocal(&module)) return {};
+  return module;
+}
+
+v8::MaybeLocal<v8::Function> Modules::compileCommonJs(ModuleSource& source) {
+  v8::Local<v8::String> text;
+  if (!takeText(source).ToLocal(&text)) return {};
+  v8::Local<v8::String> parameters[] = {string("exports"), string("require"), string("module"), string("__filename"),
+                                        string("__dirname")};
+  v8::ScriptOrigin origin(string(source.name));
+  CachedSource cached(text, origin, source);
+  v8::Local<v8::Function> function;
+  auto options = cached.options == v8::ScriptCompiler::kEagerCompile ? v8::ScriptCompiler::kNoCompileOptions : cached.options;
+  if (!v8::ScriptCompiler::CompileFunction(engine_.context(), &cached.source, 5, parameters, 0, nullptr, options).ToLocal(&function)) {
+    return {};
+  }
+  return function;
+}
+
+std::string Modules::makeCodeCache(ModuleSource& source) {
+  std::unique_ptr<v8::ScriptCompiler::CachedData> cache;
+  if (source.kind == ModuleSource::Kind::JS) {
+    v8::Local<v8::Module> module;
+    if (!compileModule(source).ToLocal(&module)) return {};
+    cache.reset(v8::ScriptCompiler::CreateCodeCache(module->GetUnboundModuleScript()));
+  } else if (source.kind == ModuleSource::Kind::CJS) {
+    v8::Local<v8::Function> function;
+    if (!compileCommonJs(source).ToLocal(&function)) return {};
+    cache.reset(v8::ScriptCompiler::CreateCodeCacheForFunction(function));
+  }
+  if (cache == nullptr) return {};
+  return std::string(reinterpret_cast<const char*>(cache->data), size_t(cache->length));
+}
+
+v8::MaybeLocal<v8::String> Modules::takeText(ModuleSource& source) {
+  v8::Local<v8::String> text;
+  if (!makeModuleText(isolate_, std::exchange(source.body, {})).ToLocal(&text)) {
+    throwRangeError(isolate_, ("Module \"" + source.name + "\" is too long.").c_str());
+    return {};
+  }
+  return text;
 }
 
 v8::MaybeLocal<v8::Module> Modules::makeBuiltin(Entry& entry) {
@@ -293,20 +365,10 @@ v8::MaybeLocal<v8::Value> Modules::runCommonJs(Entry& entry) {
     auto exports = v8::Object::New(isolate_);
     if (module->Set(context, key("exports"), exports).IsNothing()) return {};
     entry.value.Reset(isolate_, module);
-    v8::Local<v8::String> text;
-    if (!v8::String::NewFromUtf8(isolate_, entry.source.body.data(), v8::NewStringType::kNormal,
-                                 int(entry.source.body.size())).ToLocal(&text)) {
-      throwRangeError(isolate_, ("Module \"" + entry.source.name + "\" is too long.").c_str());
-      return {};
-    }
-    entry.source.body = {};
     auto slash = entry.source.name.rfind('/');
     auto name = string(entry.source.name);
-    v8::Local<v8::String> parameters[] = {key("exports"), key("require"), key("module"), key("__filename"), key("__dirname")};
-    v8::ScriptOrigin origin(name);
-    v8::ScriptCompiler::Source source(text, origin);
     v8::Local<v8::Function> function, require;
-    if (!v8::ScriptCompiler::CompileFunction(context, &source, 5, parameters).ToLocal(&function) ||
+    if (!compileCommonJs(entry.source).ToLocal(&function) ||
         !v8::Function::New(context, Modules::require, name).ToLocal(&require)) {
       return {};
     }

@@ -31,6 +31,13 @@ class Modules {
   // TryCatch, or execution was terminated.
   v8::MaybeLocal<v8::Promise> evaluate(const std::string& mainModule);
 
+  // Compiles a module as evaluate() would, and gives V8's code cache of it; empty if it is no JavaScript or an exception is
+  // pending. Nothing runs.
+  std::string makeCodeCache(ModuleSource& source);
+
+  // What the sources' caches refer to is about to go: copies those that a later import may need.
+  void keepCaches();
+
   // After evaluate().
   v8::Local<v8::Object> mainNamespace(const std::string& mainModule);
 
@@ -59,6 +66,9 @@ class Modules {
   Entry* find(const std::string& name);
   Entry* findOrThrow(v8::Local<v8::String> specifier, v8::Local<v8::Value> importer);
   v8::MaybeLocal<v8::Module> compile(Entry& entry);
+  v8::MaybeLocal<v8::Module> compileModule(ModuleSource& source);
+  v8::MaybeLocal<v8::Function> compileCommonJs(ModuleSource& source);
+  v8::MaybeLocal<v8::String> takeText(ModuleSource& source);
   v8::MaybeLocal<v8::Module> makeBuiltin(Entry& entry);
   v8::MaybeLocal<v8::Value> valueOf(Entry& entry);
   v8::MaybeLocal<v8::Value> runCommonJs(Entry& entry);

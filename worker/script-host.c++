@@ -90,7 +90,20 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     startFailure_.id = 0;
     failed_ = false;
     turn([&]() { evaluate(source); });
+    modules_->keepCaches();
     return !failed_;
+  }
+
+  std::vector<std::string> compile(std::vector<ModuleSource> sources, uint32_t memoryMb) override {
+    engine_.limitMemory(size_t(memoryMb) << 20);
+    v8::HandleScope scope(isolate_);
+    std::vector<std::string> caches;
+    for (auto& source : sources) {
+      v8::HandleScope each(isolate_);
+      v8::TryCatch ignore(isolate_);
+      caches.push_back(modules_->makeCodeCache(source));
+    }
+    return caches;
   }
 
   CallId call(CallRequest request) override {

@@ -89,6 +89,9 @@ class ScriptHost {
   // Once. False: the code failed; each call is answered with why.
   virtual bool start(WorkerSource source) = 0;
 
+  // Instead of start(): V8's code cache of each module, empty where it is no JavaScript or does not compile. Runs nothing.
+  virtual std::vector<std::string> compile(std::vector<ModuleSource> sources, uint32_t memoryMb) = 0;
+
   // Never throws, never fails: the answer comes through takeActions().
   virtual CallId call(CallRequest request) = 0;
 

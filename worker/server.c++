@@ -3,6 +3,7 @@
 #include <capnp/rpc-twoparty.h>
 #include <kj/debug.h>
 
+#include "ipc/large-value.h"
 #include "ipc/limits-message.h"
 #include "ipc/message-stream.h"
 #include "ipc/payload.h"
@@ -74,16 +75,39 @@ class WorkerProcessImpl final: public rpc::WorkerProcess::Server {
     for (auto flag: code.getCompatibilityFlags()) source.compatibilityFlags.push_back(toString(flag));
     source.mainModule = toString(code.getMainModule());
     source.limits = readLimits(code.getLimits());
-    for (auto module: code.getModules()) source.modules.push_back(toModule(module));
+    auto modules = code.getModules();
+    auto caches = params.getCaches();
+    for (auto i: kj::indices(modules)) {
+      source.modules.push_back(toModule(modules[i]));
+      if (i < caches.size()) source.modules.back().cache = {reinterpret_cast<const char*>(caches[i].begin()), caches[i].size()};
+    }
     if (code.hasEnv()) {
       auto problem = tryImport(calls_, code.getEnv(), source.env);
       KJ_IF_MAYBE(text, problem) source.problem = kj::str("Uncaught Error: the env is not valid: ", *text).cStr();
     }
-    context.releaseParams();
+    // Caches stay in the message until they are used; without any it only takes room.
+    if (caches.size() == 0) context.releaseParams();
     bool ok = host_.start(kj::mv(source));
     calls_.collect();
     calls_.noteAnswered();
     context.getResults().setStatus(ok ? rpc::WorkerProcess::StartStatus::OK : rpc::WorkerProcess::StartStatus::FAILED);
+    return kj::READY_NOW;
+  }
+
+  kj::Promise<void> compile(CompileContext context) override {
+    KJ_REQUIRE(phase_ == Phase::WARM, "compile() comes after warm(), once, and instead of start()");
+    phase_ = Phase::COMPILED;
+    std::vector<ModuleSource> sources;
+    for (auto module: context.getParams().getModules()) sources.push_back(toModule(module));
+    auto memoryMb = context.getParams().getMemoryMb();
+    context.releaseParams();
+    auto caches = host_.compile(kj::mv(sources), memoryMb);
+    auto message = kj::heap<capnp::MallocMessageBuilder>();
+    auto list = message->initRoot<rpc::CodeCaches>().initModules(static_cast<unsigned>(caches.size()));
+    for (auto i: kj::indices(list)) {
+      list.set(i, capnp::Data::Reader(reinterpret_cast<const kj::byte*>(caches[i].data()), caches[i].size()));
+    }
+    offerLarge(kj::mv(message), context.getResults().initCaches());
     return kj::READY_NOW;
   }
 
@@ -103,7 +127,7 @@ class WorkerProcessImpl final: public rpc::WorkerProcess::Server {
   }
 
  private:
-  enum class Phase { NEW, WARM, STARTED };
+  enum class Phase { NEW, WARM, STARTED, COMPILED };
 
   static ModuleSource toModule(rpc::Module::Reader module) {
     using Kind = ModuleSource::Kind;

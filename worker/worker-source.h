@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ipc/value-graph.h"
@@ -15,6 +16,8 @@ struct ModuleSource {
   Kind kind = Kind::JS;
   std::string name;
   std::string body;   // UTF-8, or bytes for DATA and WASM
+  std::string_view cache = {};   // JS, CJS: what ScriptHost::compile() made of the same text, or empty; the caller's until start() returns
+  std::string keptCache = {};
 };
 
 struct WorkerSource {

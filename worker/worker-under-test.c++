@@ -12,6 +12,7 @@
 #include <ostream>
 #include <sstream>
 
+#include "ipc/large-value.h"
 #include "ipc/payload.h"
 #include "ipc/return-reader.h"
 
@@ -207,13 +208,12 @@ WorkerUnderTest::~WorkerUnderTest() noexcept {
   }
 }
 
-bool WorkerUnderTest::start(std::vector<Module> modules, ValueGraph env, uint32_t memoryMb) {
-  process_.warmRequest().send().wait(io.waitScope);
-  auto request = process_.startRequest();
-  request.setConsole(kj::heap<ConsoleImpl>(logs));
-  auto code = request.initCode();
-  code.setMainModule(modules.at(0).name.c_str());
-  auto list = code.initModules(uint(modules.size()));
+void WorkerUnderTest::warm() {
+  if (!isWarm_) process_.warmRequest().send().wait(io.waitScope);
+  isWarm_ = true;
+}
+
+void WorkerUnderTest::write(const std::vector<Module>& modules, capnp::List<rpc::Module>::Builder list) {
   for (auto i: kj::indices(modules)) {
     auto& from = modules[i];
     auto to = list[uint(i)];
@@ -228,10 +228,51 @@ bool WorkerUnderTest::start(std::vector<Module> modules, ValueGraph env, uint32_
       case Module::Kind::WASM: to.setWasm(bytes); break;
     }
   }
+}
+
+bool WorkerUnderTest::start(std::vector<Module> modules, ValueGraph env, uint32_t memoryMb, std::vector<std::string> caches) {
+  warm();
+  auto request = process_.startRequest();
+  request.setConsole(kj::heap<ConsoleImpl>(logs));
+  auto code = request.initCode();
+  code.setMainModule(modules.at(0).name.c_str());
+  write(modules, code.initModules(uint(modules.size())));
   if (!env.nodes.empty()) writePayload(env, code.initEnv());
   code.initLimits().setMemoryMb(memoryMb);
+  auto list = request.initCaches(uint(caches.size()));
+  for (auto i: kj::indices(caches)) {
+    list.set(uint(i), capnp::Data::Reader(reinterpret_cast<const kj::byte*>(caches[i].data()), caches[i].size()));
+  }
   return request.send().wait(io.waitScope).getStatus() == rpc::WorkerProcess::StartStatus::OK;
 }
+
+std::vector<std::string> WorkerUnderTest::compile(std::vector<Module> modules, uint32_t memoryMb) {
+  warm();
+  auto request = process_.compileRequest();
+  write(modules, request.initModules(uint(modules.size())));
+  request.setMemoryMb(memoryMb);
+  auto response = request.send().wait(io.waitScope);
+  auto words = pullLarge(response.getCaches(), 64 << 20).wait(io.waitScope);
+  std::vector<std::string> caches;
+  withLargeMessage(words, [&](capnp::MessageReader& message) {
+    for (auto cache: message.getRoot<rpc::CodeCaches>().getModules()) {
+      caches.emplace_back(reinterpret_cast<const char*>(cache.begin()), cache.size());
+    }
+  });
+  return caches;
+}
+
+namespace {
+template <typename Promise>
+std::string failureOf(Promise&& promise, kj::WaitScope& waitScope) {
+  std::string text;
+  promise.then([](auto&&) {}, [&](kj::Exception&& exception) { text = exception.getDescription().cStr(); }).wait(waitScope);
+  return text;
+}
+}  // namespace
+
+std::string WorkerUnderTest::startAgain() { return failureOf(process_.startRequest().send(), io.waitScope); }
+std::string WorkerUnderTest::compileAgain() { return failureOf(process_.compileRequest().send(), io.waitScope); }
 
 kj::Promise<WorkerUnderTest::Answer> WorkerUnderTest::callLater(std::string path, std::vector<ValueGraph> arguments,
                                                                std::string entrypoint, ValueGraph props) {

@@ -39,8 +39,14 @@ class WorkerUnderTest: private kj::TaskSet::ErrorHandler {
   ~WorkerUnderTest() noexcept;
 
   // warm() and start(). The first module is the main one. True if the code started.
-  bool start(std::vector<Module> modules, ValueGraph env = {}, uint32_t memoryMb = 128);
+  bool start(std::vector<Module> modules, ValueGraph env = {}, uint32_t memoryMb = 128, std::vector<std::string> caches = {});
   bool start(std::string js) { return start({{"m.js", std::move(js)}}); }
+
+  // warm() and compile(): a cache for each module, for start() of another worker.
+  std::vector<std::string> compile(std::vector<Module> modules, uint32_t memoryMb = 128);
+  // What a call of the process itself that does not belong here is answered; empty: nothing is wrong.
+  std::string startAgain();
+  std::string compileAgain();
 
   struct Answer {
     std::string kind;   // "value", "thrown" or the name of an ending
@@ -64,6 +70,9 @@ class WorkerUnderTest: private kj::TaskSet::ErrorHandler {
   void connect(int socket);
 
   class ConsoleImpl;
+  void warm();
+  static void write(const std::vector<Module>& modules, capnp::List<rpc::Module>::Builder to);
+  bool isWarm_ = false;
   int pid_ = -1;
   kj::Own<kj::AsyncIoStream> stream_;
   kj::Own<capnp::TwoPartyClient> client_;

@@ -107,6 +107,7 @@ class Zygote {
     host_ = ScriptHost::make(*engine_, profile);
     // What is compiled here is compiled for every worker.
     for (int i = 0; i < WARM_ROUNDS; i++) host_->warm(WarmUp::ZYGOTE);
+    engine_->emptyYoungGeneration();
     moveHotPages();
   }
 

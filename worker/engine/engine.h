@@ -83,6 +83,9 @@ class Engine {
   // `heapBytes` (0: no less than all).
   void limitMemory(size_t bytes, size_t heapBytes = 0);
 
+  // Has V8 collect what is young now, so that whoever is forked after this has that room before it collects for the first time.
+  void emptyYoungGeneration();
+
   // Calls the code of the page that is about to overflow a heap: true once the limit was hit; the running JavaScript has
   // been told to terminate. Cleared by takeHeapExhausted().
   bool takeHeapExhausted();

@@ -1,0 +1,14 @@
+#pragma once
+// The text of a module as V8's string. ASCII stays where it is instead of being copied into V8's heap: for a bundle of 1 MB
+// that is 250 pages touched less.
+
+#include <v8.h>
+
+#include <string>
+
+namespace glovebox {
+
+// Empty: it is longer than strings may be; no exception is pending.
+v8::MaybeLocal<v8::String> makeModuleText(v8::Isolate* isolate, std::string text);
+
+}  // namespace glovebox
