@@ -125,8 +125,9 @@ kj::Promise<kj::Array<capnp::word>> pullLarge(rpc::LargeValue::Reader from, size
 
 void withLargeMessage(kj::ArrayPtr<const capnp::word> words, kj::FunctionParam<void(capnp::MessageReader&)> use) {
   capnp::ReaderOptions options;
-  // Every list is read once, but lists of structs are visited by pointer; the size of the message bounds the work.
-  options.traversalLimitInWords = words.size() * 4 + 1024;
+  // Every list is read once, but lists of structs are visited by pointer; the size of the message bounds the work. Modules are
+  // read five times: measured twice, hashed, copied for the worker and for who compiles them.
+  options.traversalLimitInWords = words.size() * 6 + 1024;
   capnp::FlatArrayMessageReader reader(words, options);
   use(reader);
 }

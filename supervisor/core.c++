@@ -46,6 +46,8 @@ Core::Core(UvEventPort& port, Installation installation, SupervisorOptions optio
       reaper(port),
       pool(port, reaper, poolOptions()),
       kinship(*this),
+      codeCache(uint64_t{options.codeCacheMbMax} << 20, options.profile),
+      codeCompiler(port.getTimer(), supply.orDefault(pool), codeCache, options.limits.memoryMb),
       supply_(supply.orDefault(pool)) {}
 
 void Core::noteCallSent(bool workerHasAnswered) {

@@ -10,6 +10,8 @@
 
 #include "policy/cgroups.h"
 #include "supervisor/account.h"
+#include "supervisor/code-cache.h"
+#include "supervisor/code-compiler.h"
 #include "supervisor/census.h"
 #include "supervisor/kinship.h"
 #include "supervisor/pool.h"
@@ -33,6 +35,8 @@ class Core final: public kj::Refcounted {
   Reaper reaper;
   Pool pool;
   Kinship kinship;
+  CodeCache codeCache;
+  CodeCompiler codeCompiler;
   bool closing = false;
 
   WorkerSupply& supply() { return supply_; }

@@ -79,12 +79,23 @@ void LoadedWorker::start(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>:
     KJ_LOG(ERROR, exception);
   });
 
+  kj::ArrayPtr<const kj::Array<const kj::byte>> caches;
+  KJ_IF_MAYBE(key, core_->codeCache.tryMakeKey(code.getMainModule(), modules)) {
+    KJ_IF_MAYBE(found, core_->codeCache.find(*key)) caches = *found;
+    else codeMayBeCompiled_ = core_->codeCompiler.want(*key, modules);
+  }
+  for (auto& cache: caches) words += cache.size() / sizeof(capnp::word) + 2;
+
   auto request = process_.startRequest(capnp::MessageSize{words + env.size().wordCount + 256, env.capabilities + 1});
   auto copy = request.initCode();
   copyHeadOfCode(code, copy);
   copy.setModules(modules);
   if (code.hasEnv()) copyPayload(code.getEnv(), env, copy.initEnv(), membrane_->intoWorker(), wire::PAYLOAD_BYTES_MAX);
   writeLimits(limits_, copy.initLimits());
+  if (caches.size() > 0) {
+    auto list = request.initCaches(static_cast<unsigned>(caches.size()));
+    for (auto i: kj::indices(caches)) list.set(i, caches[i]);
+  }
   if (code.getTails().size() > 0) {
     auto tails = kj::refcounted<Tails>(kj::addRef(*membrane_), code.getTails(), ""_kj);
     books_->listenBetween([tails = kj::addRef(*tails)]() mutable -> Said& { return tails->between(); });
@@ -290,6 +301,8 @@ kj::Promise<void> LoadedWorker::serve(Route& route, CallContext context, CallLim
     lifespan_.callEnded();
     core_->census.callsInFlight--;
     core_->noteCallEnded(answeredBefore);
+    KJ_IF_MAYBE(fulfiller, codeMayBeCompiled_) (*fulfiller)->fulfill();
+    codeMayBeCompiled_ = nullptr;
     core_->supply().noteAnswered();
   }));
 }

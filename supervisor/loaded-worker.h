@@ -102,6 +102,7 @@ class LoadedWorker final: public kj::Refcounted {
   kj::Promise<void> stop_;
   Lifespan lifespan_;
   kj::Maybe<kj::Own<BackgroundWatch>> background_;
+  kj::Maybe<kj::Own<kj::PromiseFulfiller<void>>> codeMayBeCompiled_;   // once a call has been answered
   kj::Own<kj::PromiseFulfiller<void>> revokedFulfiller_;
   kj::ForkedPromise<void> revoked_;
   kj::Canceler acquiring_;                    // ends with this

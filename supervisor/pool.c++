@@ -64,6 +64,13 @@ kj::Promise<kj::Own<WorkerPeer>> Pool::take() {
   return kj::mv(paf.promise);
 }
 
+kj::Promise<kj::Own<WorkerPeer>> Pool::takeSpare() {
+  auto paf = kj::newPromiseAndFulfiller<kj::Own<WorkerPeer>>();
+  spareWaiters_.push_back(kj::mv(paf.fulfiller));
+  planRefill();
+  return kj::mv(paf.promise);
+}
+
 void Pool::noteAnswered() {
   if (refillPlanned_) refillIn(ANSWER_DELAY);
 }
@@ -97,7 +104,8 @@ void Pool::refill() {
   }
   if (zygote_ == nullptr) return;
   while (!waiters_.empty() && !waiters_.front()->isWaiting()) waiters_.pop_front();
-  uint32_t wanted = options_.size + waiters_.size();
+  while (!spareWaiters_.empty() && !spareWaiters_.front()->isWaiting()) spareWaiters_.pop_front();
+  uint32_t wanted = options_.size + waiters_.size() + (spareWaiters_.empty() ? 0 : 1);
   while (starting_ < STARTING_MAX && warm_.size() + starting_ < wanted) startWorker();
 }
 
@@ -166,12 +174,21 @@ void Pool::offer(kj::Own<WorkerHandle> worker) {
     waiter->fulfill(kj::mv(worker));
     return;
   }
+  while (!spareWaiters_.empty() && warm_.size() >= options_.size) {
+    auto waiter = kj::mv(spareWaiters_.front());
+    spareWaiters_.pop_front();
+    if (!waiter->isWaiting()) continue;
+    waiter->fulfill(kj::mv(worker));
+    return;
+  }
   warm_.push_back(kj::mv(worker));
 }
 
 void Pool::failWaiters(kj::StringPtr why) {
   auto waiters = kj::mv(waiters_);
   waiters_.clear();
+  for (auto& waiter: spareWaiters_) waiters.push_back(kj::mv(waiter));
+  spareWaiters_.clear();
   for (auto& waiter: waiters) waiter->reject(KJ_EXCEPTION(FAILED, "no worker can be made", why));
 }
 

@@ -39,6 +39,7 @@ class Pool final: public WorkerSupply, private kj::TaskSet::ErrorHandler {
 
   kj::Maybe<kj::Own<WorkerPeer>> tryTake() override;
   kj::Promise<kj::Own<WorkerPeer>> take() override;
+  kj::Promise<kj::Own<WorkerPeer>> takeSpare() override;
   // Fills the places that loads have emptied.
   void noteAnswered() override;
 
@@ -60,6 +61,7 @@ class Pool final: public WorkerSupply, private kj::TaskSet::ErrorHandler {
   uint64_t lastDeadZygote_ = 0;        // by its number, totals_.zygotesStarted
   std::deque<kj::Own<WorkerHandle>> warm_;
   std::deque<kj::Own<kj::PromiseFulfiller<kj::Own<WorkerPeer>>>> waiters_;
+  std::deque<kj::Own<kj::PromiseFulfiller<kj::Own<WorkerPeer>>>> spareWaiters_;   // served when all places are filled
   uint32_t starting_ = 0;
   uint64_t nextSpawnId_ = 1;
   bool refillPlanned_ = false;

@@ -72,6 +72,21 @@ void writeWorker(Json& json, LoadedWorker& worker) {
   json.EndObject();
 }
 
+void writeCodeCache(Json& json, const CodeCache& cache, const CodeCompiler::Counts& compiler) {
+  auto counts = cache.counts();
+  json.Key("codeCache");
+  json.StartObject();
+  writeNumber(json, "entries", counts.entries);
+  writeNumber(json, "bytes", counts.bytes);
+  writeNumber(json, "bytesMax", cache.bytesMax());
+  writeNumber(json, "hits", counts.hits);
+  writeNumber(json, "misses", counts.misses);
+  writeNumber(json, "compiles", compiler.compiles);
+  writeNumber(json, "failures", compiler.failures);
+  writeNumber(json, "waiting", compiler.waiting);
+  json.EndObject();
+}
+
 // In order of age, as many as make a document that people and monitoring can take.
 void writeWorkers(Json& json, const Kinship& kinship) {
   json.Key("workers");
@@ -171,6 +186,7 @@ kj::String writeStatus(const StatusReport& report) {
   }
   json.EndObject();
 
+  writeCodeCache(json, report.codeCache, report.codeCompiler);
   number("workersMemoryBytes", report.cgroups.memoryBytes());
   number("loads", report.census.loads);
   number("calls", report.census.calls);

@@ -5,6 +5,8 @@
 
 #include "policy/cgroups.h"
 #include "supervisor/account.h"
+#include "supervisor/code-cache.h"
+#include "supervisor/code-compiler.h"
 #include "supervisor/census.h"
 #include "supervisor/kinship.h"
 #include "supervisor/pool.h"
@@ -20,6 +22,8 @@ struct StatusReport {
   kj::Maybe<ZygoteProcess&> zygote;
   const Kinship& kinship;
   const Recent& recent;
+  const CodeCache& codeCache;
+  CodeCompiler::Counts codeCompiler;
 };
 
 kj::String writeStatus(const StatusReport& report);

@@ -21,7 +21,8 @@ class Bootstrap final: public rpc::Supervisor::Server {
   }
 
   kj::Promise<void> status(StatusContext context) override {
-    context.getResults().setJson(writeStatus({core_->options, core_->cgroups, core_->census, core_->pool.counts(), core_->pool.zygote(), core_->kinship, core_->recent}));
+    context.getResults().setJson(writeStatus({core_->options, core_->cgroups, core_->census, core_->pool.counts(), core_->pool.zygote(), core_->kinship, core_->recent,
+                                              core_->codeCache, core_->codeCompiler.counts()}));
     return kj::READY_NOW;
   }
 

@@ -62,6 +62,8 @@ struct SupervisorOptions {
   uint32_t allMemoryMbMax = 0;           // all workers together, where cgroups can be had; 0: three quarters of the machine's
   uint32_t allCpuPercentMax = 0;         // likewise, of one core; 0: not limited
 
+  uint32_t codeCacheMbMax = 64;          // what V8 made of modules, kept for the next load of the same; 0: nothing is kept
+
   bool operator==(const SupervisorOptions&) const = default;
 };
 

@@ -59,6 +59,9 @@ class WorkerSupply {
   virtual kj::Maybe<kj::Own<WorkerPeer>> tryTake() = 0;
   // A warm worker as soon as there is one. Rejects if none can be made.
   virtual kj::Promise<kj::Own<WorkerPeer>> take() = 0;
+  // A warm worker when there is one more than loads are to find ready: never one that a load would have had. Rejects if none
+  // can be made.
+  virtual kj::Promise<kj::Own<WorkerPeer>> takeSpare() = 0;
   // A call was answered: a good moment for what can wait.
   virtual void noteAnswered() = 0;
 };

@@ -581,7 +581,8 @@ TEST_F(MembraneTest, TheStatusTellsWhatAWorkerHoldsInSoundJson) {
   auto worker = world.load(nullptr, env);
   wait(call(worker.inside->env.at("T0\"\n\xef\xbf\xbd"), "use"));
   auto& core = world.core();
-  auto json = writeStatus({core.options, core.cgroups, core.census, core.pool.counts(), core.pool.zygote(), core.kinship, core.recent});
+  auto json = writeStatus({core.options, core.cgroups, core.census, core.pool.counts(), core.pool.zygote(), core.kinship, core.recent,
+                           core.codeCache, core.codeCompiler.counts()});
   rapidjson::Document document;
   document.Parse<rapidjson::kParseValidateEncodingFlag>(json.cStr());
   ASSERT_FALSE(document.HasParseError());

@@ -48,9 +48,22 @@ class Process final: public rpc::WorkerProcess::Server {
         }
       }
     }
+    for (auto cache: context.getParams().getCaches()) {
+      worker_->caches.emplace_back(reinterpret_cast<const char*>(cache.begin()), cache.size());
+    }
     if (context.getParams().hasConsole()) worker_->console = context.getParams().getConsole();
     worker_->started = true;
     return kj::READY_NOW;
+  }
+
+  kj::Promise<void> compile(CompileContext context) override {
+    worker_->compiles++;
+    for (auto module: context.getParams().getModules()) {
+      auto text = module.isJs() ? module.getJs() : module.isCjs() ? module.getCjs() : module.isText() ? module.getText() : "of another kind"_kj;
+      worker_->compiled.emplace_back(module.getName().cStr(), text.cStr());
+    }
+    KJ_REQUIRE(worker_->onCompile != nullptr, "nobody asks this worker to compile");
+    return worker_->onCompile(context);
   }
 
   kj::Promise<void> getEntrypoint(GetEntrypointContext context) override {
@@ -153,6 +166,7 @@ class Peer final: public WorkerPeer {
     worker_->supervisorsEnd = nullptr;
     worker_->die = []() {};
     worker_->onCall = nullptr;
+    worker_->onCompile = nullptr;
   }
 };
 
@@ -170,25 +184,26 @@ kj::Maybe<GuardStream::Counts> ScriptedWorker::counts() const {
 class ScriptedWorld::Supply final: public WorkerSupply {
  public:
   explicit Supply(UvEventPort& port): port_(port) {}
-  std::deque<std::shared_ptr<ScriptedWorker>> expected;
+  std::deque<std::shared_ptr<ScriptedWorker>> expected, spare;
   kj::Maybe<kj::ForkedPromise<void>> held;
 
   kj::Maybe<kj::Own<WorkerPeer>> tryTake() override {
     if (held != nullptr) return nullptr;
-    return make();
+    return make(expected);
   }
   kj::Promise<kj::Own<WorkerPeer>> take() override {
-    return KJ_ASSERT_NONNULL(held).addBranch().then([this]() { return make(); });
+    return KJ_ASSERT_NONNULL(held).addBranch().then([this]() { return make(expected); });
   }
+  kj::Promise<kj::Own<WorkerPeer>> takeSpare() override { return make(spare); }
   void noteAnswered() override {}
 
  private:
   UvEventPort& port_;
 
-  kj::Own<WorkerPeer> make() {
-    KJ_REQUIRE(!expected.empty(), "a load that the test does not expect");
-    auto worker = expected.front();
-    expected.pop_front();
+  kj::Own<WorkerPeer> make(std::deque<std::shared_ptr<ScriptedWorker>>& from) {
+    KJ_REQUIRE(!from.empty(), "a worker is taken that the test does not expect");
+    auto worker = from.front();
+    from.pop_front();
     return kj::heap<Peer>(port_, worker);
   }
 };
@@ -222,6 +237,13 @@ std::shared_ptr<ScriptedWorker> ScriptedWorld::expectLoad(OnCall onCall) {
   auto worker = std::make_shared<ScriptedWorker>();
   worker->onCall = std::move(onCall);
   supply_->expected.push_back(worker);
+  return worker;
+}
+
+std::shared_ptr<ScriptedWorker> ScriptedWorld::expectCompile(std::function<kj::Promise<void>(CompileContext context)> onCompile) {
+  auto worker = std::make_shared<ScriptedWorker>();
+  worker->onCompile = std::move(onCompile);
+  supply_->spare.push_back(worker);
   return worker;
 }
 

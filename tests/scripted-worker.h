@@ -23,6 +23,7 @@
 namespace glovebox::test {
 
 using CallContext = capnp::CallContext<rpc::Call, rpc::Return>;
+using CompileContext = capnp::CallContext<rpc::WorkerProcess::CompileParams, rpc::WorkerProcess::CompileResults>;
 using OnCall = std::function<kj::Promise<void>(const std::string& method, CallContext context)>;
 
 // A capability that may be copied from a constant: for containers and functions of the standard library.
@@ -53,6 +54,12 @@ struct ScriptedWorker {
   std::string mainModule;
   size_t modules = 0, tails = 0;
   uint32_t cpuMs = 0, wallMs = 0, memoryMb = 0;
+  std::vector<std::string> caches;
+
+  // What it was given in `compile`, and what it does then.
+  std::function<kj::Promise<void>(CompileContext context)> onCompile;
+  size_t compiles = 0;
+  std::vector<std::pair<std::string, std::string>> compiled;   // name, text
 
   bool lingers = false;                             // does not die when it is told to
   bool started = false;
@@ -72,6 +79,8 @@ class ScriptedWorld {
 
   // The next load gets this worker.
   std::shared_ptr<ScriptedWorker> expectLoad(OnCall onCall = nullptr);
+  // The code compiler gets this one next, and none that is for loads.
+  std::shared_ptr<ScriptedWorker> expectCompile(std::function<kj::Promise<void>(CompileContext context)> onCompile);
   // The next load gets whoever sits at the other end of this socket.
   std::shared_ptr<ScriptedWorker> expectStranger(int socket);
   // Until this is fulfilled loads wait for their process.
