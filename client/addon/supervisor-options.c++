@@ -6,11 +6,11 @@
 namespace glovebox::client {
 namespace {
 
-void readNumber(napi_env env, napi_value from, const char* name, uint32_t& to) {
+void readNumber(napi_env env, napi_value from, const char* name, uint32_t& to, uint32_t min = 1) {
   auto value = property(env, from, name);
   if (isUndefined(env, value)) return;
   auto number = toNumber(env, value, name);
-  if (number == 0 || number > UINT32_MAX) throw typeError(kj::str(name, " must be from 1 to ", UINT32_MAX, "."));
+  if (number < min || number > UINT32_MAX) throw typeError(kj::str(name, " must be from ", min, " to ", UINT32_MAX, "."));
   to = uint32_t(number);
 }
 
@@ -55,6 +55,7 @@ SupervisorOptions toSupervisorOptions(napi_env env, napi_value from) {
     for (auto& limit: WORKER_LIMITS) readNumber(env, limits, limit.name, options.limits.*limit.field);
   }
   readNumber(env, from, "workersMax", options.workersMax);
+  readNumber(env, from, "codeCacheMbMax", options.codeCacheMbMax, 0);
   return options;
 }
 

@@ -87,6 +87,7 @@ export interface NativeSupervisorOptions {
   poolSize: number | undefined;
   allowMissing: string[] | undefined;     // of `layers`
   workersMax: number | undefined;
+  codeCacheMbMax: number | undefined;
   limits: Partial<WorkerLimits> | undefined;
 }
 

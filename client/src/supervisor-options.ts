@@ -11,11 +11,13 @@ export interface SupervisorOptions {
   poolSize?: number;
   allowMissing?: string[];
   workersMax?: number;
+  codeCacheMbMax?: number;
   limits?: Partial<WorkerLimits>;
 }
 
 // Each number, with the flag of `glovebox serve` that means it.
-const NUMBERS = { poolSize: "--pool", workersMax: "--workers" } as const;
+const NUMBERS = { poolSize: "--pool", workersMax: "--workers", codeCacheMbMax: "--code-cache-mb" } as const;
+const MAY_BE_ZERO: readonly string[] = ["codeCacheMbMax"];   // then there is none
 const NAMES = ["profile", "allowMissing", "limits", ...Object.keys(NUMBERS)];
 const UINT32_MAX = 0xffffffff;
 
@@ -38,15 +40,15 @@ export function checkSupervisorOptions(options: unknown, addon: Addon): NativeSu
   }
   const checked = { profile, allowMissing: allowMissing === undefined ? undefined : [...(allowMissing as string[])] } as NativeSupervisorOptions;
   for (const name of Object.keys(NUMBERS) as (keyof typeof NUMBERS)[]) {
-    checked[name] = checkNumber(`supervisor.${name}`, given[name]);
+    checked[name] = checkNumber(`supervisor.${name}`, given[name], MAY_BE_ZERO.includes(name) ? 0 : 1);
   }
   checked.limits = checkPolicy(given["limits"], "supervisor.limits");
   return checked;
 }
 
-function checkNumber(option: string, value: unknown): number | undefined {
-  if (value !== undefined && (!Number.isInteger(value) || (value as number) < 1 || (value as number) > UINT32_MAX)) {
-    throw wrong(option, `a whole number from 1 to ${UINT32_MAX}`, value);
+function checkNumber(option: string, value: unknown, min = 1): number | undefined {
+  if (value !== undefined && (!Number.isInteger(value) || (value as number) < min || (value as number) > UINT32_MAX)) {
+    throw wrong(option, `a whole number from ${min} to ${UINT32_MAX}`, value);
   }
   return value as number | undefined;
 }

@@ -174,13 +174,14 @@ for (const inProcess of [false, true]) {
   test(`what \`supervisor\` says is so, inProcess: ${inProcess}`, async () => {
     const glovebox = await connect({
       inProcess,
-      supervisor: { profile: "jitless", poolSize: 1, allowMissing: ["landlock"], workersMax: 2, limits: { cpuMs: 77, wallMs: 5_000, memoryMb: 64 } },
+      supervisor: { profile: "jitless", poolSize: 1, allowMissing: ["landlock"], workersMax: 2, codeCacheMbMax: 0, limits: { cpuMs: 77, wallMs: 5_000, memoryMb: 64 } },
     });
     const status = await glovebox.status();
     assert.equal(status.profile, "jitless");
     assert.equal(status.layers.find((layer) => layer.name === "landlock").missingAllowed, true);
     const error = await failure(glovebox.loader.load({ ...AGENT, limits: { cpuMs: 1000 } }).getEntrypoint().spin(0));
     assert.match(error.message, /limit of 77 ms of CPU/);
+    assert.equal(status.codeCache.bytesMax, 0);
     const limits = JSON.stringify(status.limits);
     for (const value of [77, 5000, 64, 2]) assert.ok(limits.includes(String(value)), `${value} in ${limits}`);
     await glovebox.close();
@@ -217,13 +218,14 @@ test("a wrong option is told with what was got and what is expected", async () =
     [{ socket: "/x", inProcess: true }, "connect() got `socket` and `inProcess`: the daemon behind a socket runs and is configured already. Leave one of them out."],
     [{ socket: "/x", supervisor: {} }, "connect() got `socket` and `supervisor`: the daemon behind a socket runs and is configured already. Leave one of them out."],
     [{ supervisor: ["--profile"] }, "connect() expects `supervisor` to be an object such as { profile: \"jitless\" }, got an array."],
-    [{ supervisor: { pool: 1 } }, "connect() knows no option `supervisor.pool`; there are: profile, allowMissing, limits, poolSize, workersMax."],
+    [{ supervisor: { pool: 1 } }, "connect() knows no option `supervisor.pool`; there are: profile, allowMissing, limits, poolSize, workersMax, codeCacheMbMax."],
     [{ supervisor: { profile: "fast" } }, "connect() expects `supervisor.profile` to be one of \"default\", \"no-wasm\", \"jitless\", got \"fast\"."],
     [{ supervisor: { poolSize: 0 } }, "connect() expects `supervisor.poolSize` to be a whole number from 1 to 4294967295, got 0."],
     [{ supervisor: { limits: { cpuMs: 1.5 } } }, "connect() expects `supervisor.limits.cpuMs` to be a whole number from 1 to 4294967295, got 1.5."],
     [{ supervisor: { limits: { wallMs: "1000" } } }, "connect() expects `supervisor.limits.wallMs` to be a whole number from 1 to 4294967295, got \"1000\"."],
     [{ supervisor: { limits: { memoryMb: null } } }, "connect() expects `supervisor.limits.memoryMb` to be a whole number from 1 to 4294967295, got null."],
     [{ supervisor: { workersMax: 2 ** 32 } }, "connect() expects `supervisor.workersMax` to be a whole number from 1 to 4294967295, got 4294967296."],
+    [{ supervisor: { codeCacheMbMax: -1 } }, "connect() expects `supervisor.codeCacheMbMax` to be a whole number from 0 to 4294967295, got -1."],
     [{ supervisor: { allowMissing: "landlock" } }, "connect() expects `supervisor.allowMissing` to be a list of layers' names, got \"landlock\"."],
   ];
   for (const [options, expected] of rows) {

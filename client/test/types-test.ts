@@ -39,7 +39,7 @@ const handlers = {
 export async function program(): Promise<void> {
   await using glovebox = await connect({
     inProcess: true, console: (message) => { const text: string = message.text; void text; },
-    supervisor: { profile: "jitless", poolSize: 2, allowMissing: ["landlock"], workersMax: 1, limits: { cpuMs: 1, wallMs: 1, memoryMb: 1, subRequests: 1, heapMb: 1, startupCpuMs: 1, callsInFlight: 1, capabilities: 1,
+    supervisor: { profile: "jitless", poolSize: 2, allowMissing: ["landlock"], workersMax: 1, codeCacheMbMax: 0, limits: { cpuMs: 1, wallMs: 1, memoryMb: 1, subRequests: 1, heapMb: 1, startupCpuMs: 1, callsInFlight: 1, capabilities: 1,
       timers: 1, logBytes: 1, resultBytes: 1, idleMs: 1, lifetimeMs: 1 } },
   });
   await connect({ socket: "/run/glovebox" });

@@ -52,6 +52,10 @@ export interface SupervisorOptions {
   allowMissing?: string[] | undefined;
   /** Workers alive at once; further loads are refused. Absent: 2,000. */
   workersMax?: number | undefined;
+  /**
+   * What may be kept of compiled modules, in MiB, so that loading the same modules again is quicker. Absent: 64. 0: nothing is kept.
+   */
+  codeCacheMbMax?: number | undefined;
   /** The policy: of each limit the most that a load may ask for, and what it gets if it asks for nothing. */
   limits?: WorkerLimits | undefined;
 }

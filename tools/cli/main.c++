@@ -29,14 +29,19 @@ std::string layerNames() {
 }
 
 // A limit in its own words: CLI11's would print the whole range of a double.
-const CLI::Validator WHOLE_NUMBER(
-    [](std::string& text) {
-      uint32_t value = 0;
-      auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-      bool good = error == std::errc() && end == text.data() + text.size() && value > 0;
-      return good ? std::string() : "got '" + text + "', expected a whole number from 1 to " + std::to_string(UINT32_MAX);
-    },
-    "");
+CLI::Validator wholeNumberFrom(uint32_t min) {
+  return CLI::Validator(
+      [min](std::string& text) {
+        uint32_t value = 0;
+        auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        bool good = error == std::errc() && end == text.data() + text.size() && value >= min;
+        return good ? std::string()
+                    : "got '" + text + "', expected a whole number from " + std::to_string(min) + " to " + std::to_string(UINT32_MAX);
+      },
+      "");
+}
+const CLI::Validator WHOLE_NUMBER = wholeNumberFrom(1);
+const CLI::Validator WHOLE_NUMBER_OR_0 = wholeNumberFrom(0);
 
 // "subRequests" is --sub-requests.
 std::string flagOf(const WorkerLimitInfo& limit) {
@@ -133,6 +138,7 @@ void addServe(CLI::App& app, ServeOptions& options) {
   app.add_option("--pool", options.supervisor.poolSize, "warm workers kept ready; unless given, suited to the machine")->check(WHOLE_NUMBER);
   addLimits(app, options.supervisor.limits, "; a load gets this unless it asks for less");
   app.add_option("--workers", options.supervisor.workersMax, "the most workers alive at once")->check(WHOLE_NUMBER)->capture_default_str();
+  app.add_option("--code-cache-mb", options.supervisor.codeCacheMbMax, "what may be kept of compiled modules, so that loading the same again is quicker, in MiB; 0: nothing")->check(WHOLE_NUMBER_OR_0)->capture_default_str();
   addProfile(app, options.supervisor.profile);
   addAllowMissing(app, options.supervisor.allowMissing);
   app.add_option("--config", options.config, "options from a TOML file, named as here without the dashes: cpu-ms = 500. What is given here counts more")->type_name("FILE");
@@ -148,6 +154,7 @@ int parseAndRun(int argc, char** argv) {
   RunOptions runOptions;
   runOptions.compatibilityDate = DEFAULT_COMPATIBILITY_DATE;
   runOptions.supervisor.poolSize = 1;   // one call: no worker is started that nobody will use
+  runOptions.supervisor.codeCacheMbMax = 0;   // and nothing is loaded again
   auto& runCommand = *app.add_subcommand("run", "Load a module in a fresh worker, call a method, print the result");
   addRun(runCommand, runOptions);
 
