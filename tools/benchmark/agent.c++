@@ -1,5 +1,7 @@
 #include "tools/benchmark/agent.h"
 
+#include <cstring>
+
 #include <kj/debug.h>
 
 #include "ipc/payload.h"
@@ -46,14 +48,15 @@ void check(rpc::Return::Reader result) {
 
 }  // namespace
 
-LoadedAgent loadAgent(rpc::Loader::Client& loader) {
-  auto request = loader.loadRequest();
+LoadedAgent loadAgent(rpc::Loader::Client& loader, const char* text) {
+  // A large text would be copied from one segment to the next.
+  auto request = loader.loadRequest(capnp::MessageSize{strlen(text) / sizeof(capnp::word) + 256, 1});
   auto code = request.initCode();
   code.setCompatibilityDate("2026-03-01");
   code.setMainModule("agent.js");
   auto module = code.initModules(1)[0];
   module.setName("agent.js");
-  module.setJs(AGENT_MODULE);
+  module.setJs(text);
   auto worker = request.send().getWorker();
   auto entrypoint = worker.getEntrypointRequest().send().getEntrypoint();
   return {kj::mv(worker), kj::mv(entrypoint)};

@@ -16,7 +16,7 @@ struct LoadedAgent {
 };
 
 // All three calls leave in one batch when `callAgent` follows at once.
-LoadedAgent loadAgent(rpc::Loader::Client& loader);
+LoadedAgent loadAgent(rpc::Loader::Client& loader, const char* module = AGENT_MODULE);
 
 // myAgent({value: 21}); checks that 42 comes back.
 kj::Promise<void> callAgent(rpc::Target::Client& entrypoint);

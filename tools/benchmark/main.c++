@@ -19,6 +19,7 @@
 #include "ipc/listener.h"
 #include "supervisor/supervisor.h"
 #include "tools/benchmark/agent.h"
+#include "tools/benchmark/cache.h"
 #include "tools/benchmark/memory.h"
 #include "tools/benchmark/statistics.h"
 #include "tools/daemon-process.h"
@@ -276,7 +277,18 @@ int realMain(int argc, char** argv) {
       ->check(CLI::IsMember({"fresh", "warm", "rates", "memory", "peers"}));
   start->add_flag("--json", options.json, "JSON for machines on standard output");
   start->add_option("--glovebox", options.glovebox, "the executable to measure")->required();
+  CacheOptions cacheOptions;
+  auto cache = app.add_subcommand("cache", "load + first call of a bundle, the first time and the second");
+  cache->add_option("--samples", cacheOptions.samples, "bundles of each size")->check(CLI::Range(1u, 1'000'000u));
+  cache->add_option("--again", cacheOptions.again, "further loads of each")->check(CLI::Range(1u, 1'000'000u));
+  cache->add_option("--kilobytes", cacheOptions.kilobytes, "sizes to try")->delimiter(',')->check(CLI::Range(1u, 60'000u));
+  cache->add_flag("--json", cacheOptions.json, "JSON for machines on standard output");
+  cache->add_option("--glovebox", cacheOptions.glovebox, "the executable to measure")->required();
   CLI11_PARSE(app, argc, argv);
+  if (cache->parsed()) {
+    measureCache(cacheOptions);
+    return 0;
+  }
   Bench bench(options);
   bench.run();
   return 0;
