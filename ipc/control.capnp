@@ -38,11 +38,16 @@ interface Loader {
   # is bounded by the worker's own limits and ends with it, unless the worker handed on an entrypoint of it.
 
   get @1 (name :Text, factory :WorkerFactory, console :Console) -> (worker :Worker);
-  # The warm worker of that name, at most NAME_BYTES_MAX; one for each loader and name. Returns at once. When a call needs the worker
-  # and there is none (not yet, or it died, was evicted or aborted), the latest `factory` given is asked, once for all who wait.
-  # A factory that fails fails the calls that wait, and nothing is remembered of it. Between calls the supervisor may evict the
-  # worker: it has been idle for its `idleMs`, or the named workers together need more memory than their budget, and it is the
-  # one least recently used. It is never evicted while a call is under way or somebody holds a capability that came out of one.
+  # The warm worker of that name, at most NAME_BYTES_MAX; one for each loader and name. Returns at once, and has it made if there is
+  # none. When a call needs the worker and there is none (not yet, or it died, failed to start, was evicted or aborted), the latest
+  # `factory` given is asked, once for all who wait. A factory that fails fails the calls that wait (`Return.thrown`), and nothing is
+  # remembered of it. Between calls the supervisor may evict the worker: it has been idle for its `idleMs`, or the named workers
+  # together need more memory than their budget, or there are as many workers as there may be, and it is the one least recently
+  # used. It is never evicted while a call is under way or somebody holds a capability that came out of one.
+  #
+  # The Worker and its entrypoints are capabilities of the name, and outlive the worker's process; what comes out of a call does not.
+  # `Worker.revoke` does nothing here, for others may use the worker: `delete` and `abort` are for that. A loader that is handed to a
+  # worker has names of its own there.
 
   delete @2 (name :Text) -> (found :Bool);
   # Ends the worker and forgets the name: calls under way, and calls on what earlier `get`s returned, end as `revoked`.
@@ -66,7 +71,7 @@ interface WorkerFactory $Cxx.allowCancellation {
   # Gives a named worker's code, each time there is none. Implemented by the caller of `get`.
 
   code @0 () -> (code :WorkerCode, bulk :LargeValue);
-  # As in `load`. An exception's description is what the calls that wait for it fail with.
+  # As in `load`. An exception's description is the message of the Error that is thrown at the calls that wait for it.
 }
 
 interface Worker {

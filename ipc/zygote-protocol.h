@@ -110,6 +110,7 @@ enum WorkerExit : int {
   EXIT_FATAL_ERROR = 91,    // V8 found itself broken
   EXIT_PROTOCOL = 92,       // the supervisor sent something the worker does not understand
   EXIT_LOCKDOWN = 93,       // lock-down failed; a SPAWN_FAILED record says where
+  EXIT_ABORTED = 94,        // its code ended it (abortIsolate)
 };
 
 // The signal by which the supervisor asks a worker to stop the JavaScript that is running (a soft limit). What comes

@@ -8,6 +8,7 @@
 #include "policy/filter-compiler.h"
 #include "policy/limits.h"
 #include "supervisor/membrane-limits.h"
+#include "supervisor/route.h"
 
 namespace glovebox {
 namespace {
@@ -27,6 +28,12 @@ policy::CgroupLimits cgroupLimits(const SupervisorOptions& options) {
   return limits;
 }
 
+uint64_t machineBytes() { return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)); }
+
+uint64_t namedBytesMax(const SupervisorOptions& options) {
+  return options.namedMemoryMbMax == 0 ? machineBytes() / 4 : uint64_t{options.namedMemoryMbMax} << 20;
+}
+
 // No policy grants more than the wire and the membrane can keep.
 SupervisorOptions keepable(SupervisorOptions options) {
   options.limits = lowerOf(options.limits, {.callsInFlight = membrane::INWARD_CALLS_MAX,
@@ -36,6 +43,12 @@ SupervisorOptions keepable(SupervisorOptions options) {
 }
 
 }  // namespace
+
+kj::Maybe<LoaderImpl&> Loaders::tryFind(capnp::Capability::Client& client) {
+  auto found = loaders_.find(&innermostHook(client));
+  if (found == loaders_.end()) return nullptr;
+  return *found->second;
+}
 
 Core::Core(UvEventPort& port, Installation installation, SupervisorOptions options, kj::Maybe<WorkerSupply&> supply)
     : port(port),
@@ -48,6 +61,7 @@ Core::Core(UvEventPort& port, Installation installation, SupervisorOptions optio
       kinship(*this),
       codeCache(uint64_t{options.codeCacheMbMax} << 20, options.profile),
       codeCompiler(port.getTimer(), supply.orDefault(pool), codeCache, options.limits.memoryMb),
+      warmth(port.getTimer(), namedBytesMax(options)),
       supply_(supply.orDefault(pool)) {}
 
 void Core::noteCallSent(bool workerHasAnswered) {

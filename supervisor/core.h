@@ -17,8 +17,21 @@
 #include "supervisor/pool.h"
 #include "supervisor/reaper.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/warmth.h"
 
 namespace glovebox {
+
+class LoaderImpl;
+
+// The clients' loaders, to be recognised when one is handed to a worker.
+class Loaders {
+ public:
+  kj::Maybe<LoaderImpl&> tryFind(capnp::Capability::Client& client);
+
+ private:
+  friend class LoaderImpl;
+  std::unordered_map<capnp::ClientHook*, LoaderImpl*> loaders_;
+};
 
 class Core final: public kj::Refcounted {
  public:
@@ -37,6 +50,8 @@ class Core final: public kj::Refcounted {
   Kinship kinship;
   CodeCache codeCache;
   CodeCompiler codeCompiler;
+  Loaders loaders;
+  Warmth warmth;
   bool closing = false;
 
   WorkerSupply& supply() { return supply_; }

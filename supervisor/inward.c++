@@ -6,9 +6,16 @@
 
 namespace glovebox {
 
+Inward::Inward(kj::Own<LoadedWorker> worker, kj::Maybe<Holder&> holder)
+    : Handle(kj::addRef(*worker), holder), worker_(kj::mv(worker)) {
+  worker_->membrane().ledger.inwardCapabilities.take();
+}
+
+Inward::~Inward() noexcept(false) { worker_->membrane().ledger.inwardCapabilities.give(); }
+
 InwardTarget::InwardTarget(kj::Own<LoadedWorker> worker, rpc::Target::Client inner, CallLimits limits, Origin origin,
-                           kj::StringPtr entrypoint, kj::Maybe<Membrane&> holder)
-    : Handle(kj::mv(worker), holder),
+                           kj::StringPtr entrypoint, kj::Maybe<Holder&> holder)
+    : Inward(kj::mv(worker), holder),
       inner_(inner),
       route_(kj::mv(inner)),
       limits_(limits),
@@ -20,12 +27,12 @@ kj::Promise<void> InwardTarget::call(CallContext context) {
   return worker().call(route_, context, limits_, origin_, entrypoint_);
 }
 
-capnp::Capability::Client InwardTarget::cloneFor(kj::Maybe<Membrane&> holder) {
+capnp::Capability::Client InwardTarget::cloneFor(kj::Maybe<Holder&> holder) {
   return make<InwardTarget>(kj::addRef(worker()), inner_, limits_, origin_, entrypoint_, holder);
 }
 
-InwardSource::InwardSource(kj::Own<LoadedWorker> worker, rpc::ByteSource::Client inner, kj::Maybe<Membrane&> holder)
-    : Handle(kj::mv(worker), holder), inner_(inner), route_(kj::mv(inner)) {}
+InwardSource::InwardSource(kj::Own<LoadedWorker> worker, rpc::ByteSource::Client inner, kj::Maybe<Holder&> holder)
+    : Inward(kj::mv(worker), holder), inner_(inner), route_(kj::mv(inner)) {}
 
 kj::Promise<void> InwardSource::read(ReadContext context) {
   allowCancellation(context);
@@ -33,12 +40,12 @@ kj::Promise<void> InwardSource::read(ReadContext context) {
   return worker().read(route_, params.getOffset(), params.getLength(), context.getResults());
 }
 
-capnp::Capability::Client InwardSource::cloneFor(kj::Maybe<Membrane&> holder) {
+capnp::Capability::Client InwardSource::cloneFor(kj::Maybe<Holder&> holder) {
   return make<InwardSource>(kj::addRef(worker()), inner_, holder);
 }
 
-InwardConsole::InwardConsole(kj::Own<LoadedWorker> worker, rpc::Console::Client inner, kj::Maybe<Membrane&> holder)
-    : Handle(kj::mv(worker), holder), inner_(inner), route_(kj::mv(inner)) {}
+InwardConsole::InwardConsole(kj::Own<LoadedWorker> worker, rpc::Console::Client inner, kj::Maybe<Holder&> holder)
+    : Inward(kj::mv(worker), holder), inner_(inner), route_(kj::mv(inner)) {}
 
 kj::Promise<void> InwardConsole::write(WriteContext context) {
   allowCancellation(context);
@@ -51,11 +58,11 @@ kj::Promise<void> InwardConsole::write(WriteContext context) {
   return worker().whileAlive(request.send().ignoreResult());
 }
 
-capnp::Capability::Client InwardConsole::cloneFor(kj::Maybe<Membrane&> holder) {
+capnp::Capability::Client InwardConsole::cloneFor(kj::Maybe<Holder&> holder) {
   return make<InwardConsole>(kj::addRef(worker()), inner_, holder);
 }
 
-InwardWorker::InwardWorker(kj::Own<LoadedWorker> worker, kj::Maybe<Membrane&> holder): Handle(kj::mv(worker), holder) {}
+InwardWorker::InwardWorker(kj::Own<LoadedWorker> worker, kj::Maybe<Holder&> holder): Inward(kj::mv(worker), holder) {}
 
 kj::Promise<void> InwardWorker::getEntrypoint(GetEntrypointContext context) {
   auto lower = lowerOf(readLimits(context.getParams().getLimits()), worker().limits());
@@ -69,7 +76,7 @@ kj::Promise<void> InwardWorker::getEntrypoint(GetEntrypointContext context) {
 
 kj::Promise<void> InwardWorker::revoke(RevokeContext) { return worker().revoke(); }
 
-capnp::Capability::Client InwardWorker::cloneFor(kj::Maybe<Membrane&> holder) {
+capnp::Capability::Client InwardWorker::cloneFor(kj::Maybe<Holder&> holder) {
   return make<InwardWorker>(kj::addRef(worker()), holder);
 }
 

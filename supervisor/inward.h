@@ -15,13 +15,27 @@ enum class Origin {
   STREAM,    // it exists, and calls on it are parts of others
 };
 
-class InwardTarget final: public rpc::Target::Server, public Handle {
+// A capability of a worker.
+class Inward: public Handle {
+ public:
+  ~Inward() noexcept(false);
+  LoadedWorker& worker() { return *worker_; }
+  kj::Maybe<LoadedWorker&> tryGetWorker() override { return *worker_; }
+
+ protected:
+  Inward(kj::Own<LoadedWorker> worker, kj::Maybe<Holder&> holder);
+
+ private:
+  kj::Own<LoadedWorker> worker_;
+};
+
+class InwardTarget final: public rpc::Target::Server, public Inward {
  public:
   // `entrypoint`: its name, if it is one.
   InwardTarget(kj::Own<LoadedWorker> worker, rpc::Target::Client inner, CallLimits limits, Origin origin,
-               kj::StringPtr entrypoint = ""_kj, kj::Maybe<Membrane&> holder = nullptr);
+               kj::StringPtr entrypoint = ""_kj, kj::Maybe<Holder&> holder = nullptr);
   kj::Promise<void> call(CallContext context) override;
-  capnp::Capability::Client cloneFor(kj::Maybe<Membrane&> holder) override;
+  capnp::Capability::Client cloneFor(kj::Maybe<Holder&> holder) override;
 
  private:
   rpc::Target::Client inner_;
@@ -31,11 +45,11 @@ class InwardTarget final: public rpc::Target::Server, public Handle {
   const kj::String entrypoint_;
 };
 
-class InwardSource final: public rpc::ByteSource::Server, public Handle {
+class InwardSource final: public rpc::ByteSource::Server, public Inward {
  public:
-  InwardSource(kj::Own<LoadedWorker> worker, rpc::ByteSource::Client inner, kj::Maybe<Membrane&> holder = nullptr);
+  InwardSource(kj::Own<LoadedWorker> worker, rpc::ByteSource::Client inner, kj::Maybe<Holder&> holder = nullptr);
   kj::Promise<void> read(ReadContext context) override;
-  capnp::Capability::Client cloneFor(kj::Maybe<Membrane&> holder) override;
+  capnp::Capability::Client cloneFor(kj::Maybe<Holder&> holder) override;
 
  private:
   rpc::ByteSource::Client inner_;
@@ -43,11 +57,11 @@ class InwardSource final: public rpc::ByteSource::Server, public Handle {
 };
 
 // The console that a worker gives to a worker it loads.
-class InwardConsole final: public rpc::Console::Server, public Handle {
+class InwardConsole final: public rpc::Console::Server, public Inward {
  public:
-  InwardConsole(kj::Own<LoadedWorker> worker, rpc::Console::Client inner, kj::Maybe<Membrane&> holder = nullptr);
+  InwardConsole(kj::Own<LoadedWorker> worker, rpc::Console::Client inner, kj::Maybe<Holder&> holder = nullptr);
   kj::Promise<void> write(WriteContext context) override;
-  capnp::Capability::Client cloneFor(kj::Maybe<Membrane&> holder) override;
+  capnp::Capability::Client cloneFor(kj::Maybe<Holder&> holder) override;
 
  private:
   rpc::Console::Client inner_;
@@ -55,12 +69,12 @@ class InwardConsole final: public rpc::Console::Server, public Handle {
 };
 
 // The loaded worker itself.
-class InwardWorker final: public rpc::Worker::Server, public Handle {
+class InwardWorker final: public rpc::Worker::Server, public Inward {
  public:
-  explicit InwardWorker(kj::Own<LoadedWorker> worker, kj::Maybe<Membrane&> holder = nullptr);
+  explicit InwardWorker(kj::Own<LoadedWorker> worker, kj::Maybe<Holder&> holder = nullptr);
   kj::Promise<void> getEntrypoint(GetEntrypointContext context) override;
   kj::Promise<void> revoke(RevokeContext context) override;
-  capnp::Capability::Client cloneFor(kj::Maybe<Membrane&> holder) override;
+  capnp::Capability::Client cloneFor(kj::Maybe<Holder&> holder) override;
 };
 
 }  // namespace glovebox

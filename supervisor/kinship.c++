@@ -7,8 +7,6 @@
 
 #include "ipc/uv-event-port.h"
 #include "supervisor/core.h"
-#include "supervisor/loaded-worker.h"
-#include "supervisor/membrane.h"
 #include "supervisor/route.h"
 
 namespace glovebox {
@@ -39,55 +37,58 @@ void Kinship::planSweep() {
 }
 
 void Kinship::sweep() {
-  std::unordered_set<LoadedWorker*> reached;
-  std::vector<LoadedWorker*> toVisit;
-  auto reach = [&](LoadedWorker* worker) {
-    if (reached.insert(worker).second) toVisit.push_back(worker);
+  std::unordered_set<Kin*> reached;
+  std::vector<Kin*> toVisit;
+  auto reach = [&](Kin& kin) {
+    if (reached.insert(&kin).second) toVisit.push_back(&kin);
   };
-  for (auto& entry: workers_) {
-    if (entry.second->outsideHandles_ > 0) reach(entry.second);
+  for (auto kin: all_) {
+    if (kin->outsideHolds_ > 0) reach(*kin);
   }
   while (!toVisit.empty()) {
-    auto worker = toVisit.back();
+    auto kin = toVisit.back();
     toVisit.pop_back();
-    for (auto& held: worker->membrane().held()) reach(held.first);
+    kin->visitHeld(reach);
   }
-  std::vector<kj::Own<LoadedWorker>> lost;
-  for (auto& entry: workers_) {
-    if (reached.count(entry.second) == 0) lost.push_back(kj::addRef(*entry.second));
+  std::vector<kj::Own<Kin>> lost;
+  for (auto kin: all_) {
+    if (reached.count(kin) == 0) lost.push_back(kj::addRef(*kin));
   }
-  for (auto& worker: lost) worker->abandon();
+  for (auto& kin: lost) kin->abandon();
 }
 
-Handle::Handle(kj::Own<LoadedWorker> worker, kj::Maybe<Membrane&> holder): worker_(kj::mv(worker)) {
-  worker_->membrane().ledger.inwardCapabilities.take();
+Kin::Kin(kj::Own<Core> core): core_(kj::mv(core)) { core_->kinship.all_.insert(this); }
+Kin::~Kin() noexcept(false) { core_->kinship.all_.erase(this); }
+
+Hold::Hold(kj::Own<Kin> kin, kj::Maybe<Holder&> holder): kin_(kj::mv(kin)) {
   KJ_IF_MAYBE(h, holder) {
     holder_ = kj::addRef(*h);
-    h->held_[worker_.get()]++;
-    worker_->insideHandles_++;
+    h->held_[kin_.get()]++;
+    kin_->insideHolds_++;
   } else {
-    worker_->outsideHandles_++;
+    kin_->outsideHolds_++;
   }
+}
+
+Hold::~Hold() noexcept(false) {
+  KJ_IF_MAYBE(holder, holder_) {
+    auto held = (*holder)->held_.find(kin_.get());
+    if (--held->second == 0) (*holder)->held_.erase(held);
+    kin_->insideHolds_--;
+  } else {
+    kin_->outsideHolds_--;
+  }
+  // With no hold left at all it ends by itself.
+  if (kin_->outsideHolds_ == 0 && kin_->insideHolds_ > 0) kin_->core().kinship.planSweep();
 }
 
 Handle::~Handle() noexcept(false) {
-  auto& kinship = worker_->core().kinship;
-  if (hook_ != nullptr) kinship.handles_.erase(hook_);
-  worker_->membrane().ledger.inwardCapabilities.give();
-  KJ_IF_MAYBE(holder, holder_) {
-    auto held = (*holder)->held_.find(worker_.get());
-    if (--held->second == 0) (*holder)->held_.erase(held);
-    worker_->insideHandles_--;
-  } else {
-    worker_->outsideHandles_--;
-  }
-  // With no handle left at all it ends by itself.
-  if (worker_->outsideHandles_ == 0 && worker_->insideHandles_ > 0) kinship.planSweep();
+  if (hook_ != nullptr) hold_.kin().core().kinship.handles_.erase(hook_);
 }
 
 void Handle::enroll(capnp::Capability::Client client) {
   hook_ = capnp::ClientHook::from(kj::mv(client)).get();
-  worker_->core().kinship.handles_[hook_] = this;
+  hold_.kin().core().kinship.handles_[hook_] = this;
 }
 
 }  // namespace glovebox

@@ -54,6 +54,7 @@ struct Ledger {
   Meter children{"live workers loaded by it and by those that it loaded", membrane::CHILDREN_MAX,
                  "Dispose of some of them first."};
   Meter bulkBytes{"bytes of modules being loaded at once", membrane::BULK_BYTES_MAX, "Load one large worker after the other."};
+  Meter keptBytes{"bytes of props of named workers' entrypoints", membrane::KEPT_BYTES_MAX, "Let go of some of them, or pass less."};
 
   Traffic passed;   // calls of the worker to others; of capabilities that are gone, and in total
   TrafficByName traffic;

@@ -29,7 +29,7 @@ LoadedWorker::LoadedWorker(kj::Own<Core> core, WorkerLimits limits, rpc::WorkerC
 }
 
 LoadedWorker::LoadedWorker(kj::Own<Core> core, WorkerLimits limits, kj::PromiseFulfillerPair<void> revoked, kj::Maybe<CodeError> codeError)
-    : core_(kj::mv(core)),
+    : Kin(kj::mv(core)),
       limits_(limits),
       id_(core_->kinship.nextId_++),
       membrane_(kj::refcounted<Membrane>(kj::addRef(*core_), *this, limits.capabilities)),
@@ -106,7 +106,8 @@ void LoadedWorker::start(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>:
   request.setConsole(kj::heap<ConsoleMembrane>(kj::addRef(*membrane_), kj::addRef(*books_), kj::mv(heldConsole), limits_.logBytes));
   // Whether the code failed is told by the worker in each answer; if the process died, whenEnded() tells.
   started_ = request.send()
-                 .then([this](auto&&) -> kj::Promise<void> {
+                 .then([this](auto&& response) -> kj::Promise<void> {
+                   startFailed_ = response.getStatus() == rpc::WorkerProcess::StartStatus::FAILED;
                    startWatch_ = kj::READY_NOW;
                    isStarted_ = true;
                    return kj::READY_NOW;
@@ -141,7 +142,7 @@ void LoadedWorker::adopt(kj::Own<WorkerPeer> worker) {
   startWatch_ = watchCall(core_->port.getTimer(), *worker, limits, AtLimit::KILL, "while its modules were evaluated"_kj)
                     .eagerlyEvaluate([](kj::Exception&& exception) { KJ_LOG(ERROR, exception); });
   cpuAtLoad_ = worker->lastCpuTime();
-  if (membrane_->isCut()) worker->end(revoked());
+  if (membrane_->isCut()) worker->end(stopReason());
   KJ_IF_MAYBE(outcome, expired_) worker->end(outcome->clone());
   readGate_->open(*worker);
   background_ = kj::heap<BackgroundWatch>(core_->port.getTimer(), *worker, limits_.cpuMs, [this]() {
@@ -155,7 +156,7 @@ kj::Promise<Outcome> LoadedWorker::whenEnded() {
     KJ_IF_MAYBE(worker, worker_) return (*worker)->whenEnded();
     return KJ_ASSERT_NONNULL(startFailure_).clone();
   });
-  return died.exclusiveJoin(revoked_.addBranch().then([]() { return revoked(); }));
+  return died.exclusiveJoin(revoked_.addBranch().then([this]() { return stopReason(); }));
 }
 
 kj::Promise<void> LoadedWorker::watch(CallLimits limits, kj::Maybe<Run&> run) {
@@ -176,11 +177,45 @@ kj::Promise<void> LoadedWorker::revoke() {
   return kj::evalLast([]() {});
 }
 
-void LoadedWorker::abandon() {
+void LoadedWorker::stop(Outcome why) {
   retireTails();
+  if (stopReason_ == nullptr) stopReason_ = kj::mv(why);
   membrane_->revoke();
   revokedFulfiller_->fulfill();
-  KJ_IF_MAYBE(worker, worker_) (*worker)->end(revoked());
+  KJ_IF_MAYBE(worker, worker_) (*worker)->end(stopReason());
+}
+
+Outcome LoadedWorker::stopReason() const {
+  KJ_IF_MAYBE(reason, stopReason_) return reason->clone();
+  return revoked();
+}
+
+bool LoadedWorker::isOver() {
+  if (membrane_->isCut() || startFailure_ != nullptr || lifespan_.tryTooOld() != nullptr) return true;
+  KJ_IF_MAYBE(worker, worker_) return (*worker)->isGone();
+  return false;
+}
+
+bool LoadedWorker::isNeeded() {
+  if (outsideHolds_ > 0) return true;
+  if (insideHolds_ == 0) return false;
+  // What it holds itself, and what those have that it has loaded, goes with it.
+  for (auto kin: core_->kinship.all()) {
+    if (kin->holder().held().count(this) > 0 && !kin->endsWith(*this)) return true;
+  }
+  return false;
+}
+
+bool LoadedWorker::endsWith(const LoadedWorker& other) const {
+  return membrane_->belongsTo(other);
+}
+
+void LoadedWorker::visitHeld(kj::FunctionParam<void(Kin&)> visit) {
+  for (auto& held: membrane_->held()) visit(*held.first);
+}
+
+kj::Promise<void> LoadedWorker::whileWatched(kj::Promise<void> promise) {
+  return whileAlive(kj::mv(promise)).exclusiveJoin(watch(callLimits()));
 }
 
 void LoadedWorker::setChildSlot(kj::Own<Membrane::ChildSlot> slot) {
@@ -254,7 +289,7 @@ void LoadedWorker::retireTails() {
 
 kj::Promise<void> LoadedWorker::serve(Route& route, CallContext context, CallLimits limits, Origin origin, Run& run) {
   if (membrane_->isRevoked()) {
-    end(context.getResults(), revoked(), run);
+    end(context.getResults(), stopReason(), run);
     return kj::READY_NOW;
   }
   KJ_IF_MAYBE(error, codeError_) {
@@ -423,11 +458,14 @@ void LoadedWorker::answerEnding(rpc::Ending::Reader ending, rpc::Return::Builder
   // A worker only gets to choose the kind; what is said to the user comes from here.
   switch (ending.getCode()) {
     case rpc::Ending::Code::TERMINATED:
+      wasStopped_ = true;
       KJ_IF_MAYBE(worker, worker_) {
         KJ_IF_MAYBE(reason, (*worker)->lastSoftStop()) return end(to, *reason, run);
       }
       break;
-    case rpc::Ending::Code::EXCEEDED_MEMORY: return end(to, exceededMemory(limits_.memoryMb), run);
+    case rpc::Ending::Code::EXCEEDED_MEMORY:
+      wasStopped_ = true;
+      return end(to, exceededMemory(limits_.memoryMb), run);
     case rpc::Ending::Code::HUNG: return end(to, hung(), run);
     default: break;
   }

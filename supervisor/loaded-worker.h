@@ -26,7 +26,7 @@ enum class Origin;
 class PromisedResult;
 class Tails;
 
-class LoadedWorker final: public kj::Refcounted {
+class LoadedWorker final: public Kin {
  public:
   using CallContext = capnp::CallContext<rpc::Call, rpc::Return>;
 
@@ -37,7 +37,6 @@ class LoadedWorker final: public kj::Refcounted {
   ~LoadedWorker() noexcept(false);
   KJ_DISALLOW_COPY(LoadedWorker);
 
-  Core& core() { return *core_; }
   Membrane& membrane() { return *membrane_; }
   const WorkerLimits& limits() const { return limits_; }
   CallLimits callLimits() const { return {limits_.cpuMs, limits_.wallMs, limits_.subRequests}; }
@@ -61,8 +60,26 @@ class LoadedWorker final: public kj::Refcounted {
 
   // Ends it: calls under way end as revoked, and nothing it does reaches anybody once the promise resolves.
   kj::Promise<void> revoke();
+  // The same for another reason, which is what the calls under way hear.
+  void stop(Outcome why);
   // The same when nobody is left who would hear of it.
-  void abandon();
+  void abandon() override { stop(revoked()); }
+
+  // It has ended, or is about to: who calls now learns that, and nothing else.
+  bool isOver();
+  // Its modules failed: it says so to each call and can do nothing else.
+  bool hasFailedToStart() const { return codeError_ != nullptr || startFailed_; }
+  // Its JavaScript was stopped in the middle of something.
+  bool wasStopped() const { return wasStopped_; }
+  // Somebody who would live on without it holds something that came out of it.
+  bool isNeeded();
+  // Resolves when it has ended, for whatever reason.
+  kj::Promise<void> whenOver() { return whenEnded().ignoreResult(); }
+  // Something that makes it run its code outside of a call: under the limits of one, and given up when it ends.
+  kj::Promise<void> whileWatched(kj::Promise<void> promise);
+  const Holder& holder() const override { return *membrane_; }
+  bool endsWith(const LoadedWorker& other) const override;
+  void visitHeld(kj::FunctionParam<void(Kin&)> visit) override;
 
   // For what it reads of others.
   ReadGate& readGate() { return *readGate_; }
@@ -71,14 +88,11 @@ class LoadedWorker final: public kj::Refcounted {
   void setChildSlot(kj::Own<Membrane::ChildSlot> slot);
 
   // For the status output.
+  kj::Maybe<kj::String> name;   // what it was gotten by, if it has one
   kj::Maybe<WorkerPeer&> peer();
   uint32_t callsInFlight() const { return callsInFlight_; }
 
  private:
-  friend class Handle;
-  friend class Kinship;
-
-  kj::Own<Core> core_;
   const WorkerLimits limits_;
   const uint64_t id_;
   kj::Own<Membrane> membrane_;
@@ -86,8 +100,6 @@ class LoadedWorker final: public kj::Refcounted {
   kj::Own<Books> books_;
   kj::Maybe<kj::Own<Tails>> tails_;
   kj::Maybe<kj::Own<Membrane::ChildSlot>> childSlot_;
-  uint32_t outsideHandles_ = 0;               // held by others than workers
-  uint32_t insideHandles_ = 0;                // held by workers
   kj::Maybe<CodeError> codeError_;
   kj::Maybe<kj::Own<WorkerPeer>> worker_;     // once there is one
   kj::Maybe<Outcome> startFailure_;           // or there can be none
@@ -97,6 +109,9 @@ class LoadedWorker final: public kj::Refcounted {
   bool isStarted_ = false;
   kj::Duration cpuAtLoad_ = 0 * kj::SECONDS;
   bool hasAnswered_ = false;
+  bool startFailed_ = false;
+  bool wasStopped_ = false;
+  kj::Maybe<Outcome> stopReason_;
   Subrequests subrequests_;
   uint64_t stopSerial_ = 0;                   // calls before this were told to stop
   kj::Promise<void> stop_;
@@ -116,6 +131,7 @@ class LoadedWorker final: public kj::Refcounted {
   void start(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>::Reader modules, kj::Maybe<rpc::Console::Client> console);
   void adopt(kj::Own<WorkerPeer> worker);
   kj::Promise<Outcome> whenEnded();
+  Outcome stopReason() const;
   kj::Promise<void> watch(CallLimits limits, kj::Maybe<Run&> run = nullptr);
   void expire(Outcome outcome);
   kj::Promise<void> serve(Route& route, CallContext context, CallLimits limits, Origin origin, Run& run);

@@ -9,16 +9,32 @@
 
 namespace glovebox {
 
+class NamedWorkers;
+
 class LoaderImpl final: public rpc::Loader::Server {
  public:
+  // One with names.
+  static rpc::Loader::Client make(kj::Own<Core> core, WorkerLimits limits);
   // `limits`: the most that its workers get, no higher than the supervisor's policy.
-  LoaderImpl(kj::Own<Core> core, WorkerLimits limits): core_(kj::mv(core)), limits_(limits) {}
+  LoaderImpl(kj::Own<Core> core, WorkerLimits limits);
+  ~LoaderImpl() noexcept(false);
+
+  // One that can load, and has no names.
+  rpc::Loader::Client withoutNames();
+
   kj::Promise<void> load(LoadContext context) override;
+  kj::Promise<void> get(GetContext context) override;
+  kj::Promise<void> delete_(DeleteContext context) override;
+  kj::Promise<void> abort(AbortContext context) override;
+  kj::Promise<void> list(ListContext context) override;
 
  private:
   kj::Own<Core> core_;
   const WorkerLimits limits_;
+  kj::Maybe<kj::Own<NamedWorkers>> names_;
+  capnp::ClientHook* hook_ = nullptr;
 
+  NamedWorkers& names();
   void load(LoadContext& context, capnp::List<rpc::Module>::Reader modules);
 };
 

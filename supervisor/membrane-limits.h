@@ -40,6 +40,13 @@ constexpr uint32_t CHILDREN_MAX = 16;
 // Modules that are being pulled from one worker: one load of the largest kind. They are in memory at once.
 constexpr uint64_t BULK_BYTES_MAX = wire::CODE_BYTES_MAX + (1u << 20);
 
+// What the supervisor keeps of one worker's while others hold it: the props of entrypoints of named workers, which it gives to
+// each worker that is made.
+constexpr uint64_t KEPT_BYTES_MAX = 4u << 20;
+
+// Names of one worker that live or are held. Each may cost a factory of the worker's and a question to it.
+constexpr uint32_t NAMES_MAX = 1'024;
+
 // Words of others that are quoted in an error.
 constexpr size_t QUOTED_BYTES_MAX = 512;
 

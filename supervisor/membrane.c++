@@ -6,6 +6,7 @@
 #include "supervisor/inward.h"
 #include "supervisor/kinship.h"
 #include "supervisor/loaded-worker.h"
+#include "supervisor/loader.h"
 #include "supervisor/outward.h"
 
 namespace glovebox {
@@ -52,6 +53,8 @@ void Membrane::dropAll() {
 
 capnp::Capability::Client Membrane::adopt(capnp::Capability::Client client) {
   KJ_IF_MAYBE(handle, core_->kinship.tryFind(client)) return handle->cloneFor(*this);
+  // Names are the loader's owner's. And a worker must not keep what keeps itself.
+  KJ_IF_MAYBE(loader, core_->loaders.tryFind(client)) return loader->withoutNames();
   return client;
 }
 
@@ -137,6 +140,12 @@ kj::Maybe<kj::Own<Membrane::ChildSlot>> Membrane::tryTakeChildSlot() {
   }
   for (auto& membrane: line) membrane->ledger.children.take();
   return kj::heap<ChildSlot>(line.releaseAsArray());
+}
+
+bool Membrane::belongsTo(const LoadedWorker& worker) const {
+  if (&worker.holder() == this) return true;
+  KJ_IF_MAYBE(parent, parent_) return (*parent)->belongsTo(worker);
+  return false;
 }
 
 Membrane::ChildSlot::~ChildSlot() noexcept(false) {

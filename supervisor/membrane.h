@@ -28,7 +28,7 @@ namespace glovebox {
 class LoadedWorker;
 class Outward;
 
-class Membrane final: public kj::Refcounted {
+class Membrane final: public Holder {
  public:
   Membrane(kj::Own<Core> core, LoadedWorker& worker, uint32_t capabilitiesMax);
   ~Membrane() noexcept(false);
@@ -59,13 +59,12 @@ class Membrane final: public kj::Refcounted {
   // A capability as this worker is to hold it: what belongs to another worker is marked as held by this one.
   capnp::Capability::Client adopt(capnp::Capability::Client client);
 
-  // What this worker holds of others, by worker.
-  const std::map<LoadedWorker*, uint32_t>& held() const { return held_; }
-
   // One more child, with this worker and all those it is a child of; null if one of them has as many as it may.
   class ChildSlot;
   kj::Maybe<kj::Own<ChildSlot>> tryTakeChildSlot();
   void setParent(kj::Own<Membrane> parent) { parent_ = kj::mv(parent); }
+  // Whether it is that worker's, or that of one which that worker, or one that it has loaded, has loaded.
+  bool belongsTo(const LoadedWorker& worker) const;
 
   // Whether this is something that the worker was handed.
   bool isOutward(capnp::Capability::Client& client);
@@ -96,7 +95,6 @@ class Membrane final: public kj::Refcounted {
     Membrane& membrane_;
   };
 
-  friend class Handle;
   friend class Outward;
 
   kj::Own<Core> core_;
@@ -107,7 +105,6 @@ class Membrane final: public kj::Refcounted {
   kj::Canceler canceler_;
   Into into_;
   OutOf outOf_;
-  std::map<LoadedWorker*, uint32_t> held_;
   std::map<uint64_t, Outward*> outward_;
   std::unordered_map<capnp::ClientHook*, Outward*> outwardByHook_;
   uint64_t nextOutward_ = 0;

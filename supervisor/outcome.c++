@@ -77,6 +77,11 @@ Outcome evictedForMemory(uint64_t budgetBytes) {
                                  " MiB, and it was the one least recently used. Call it again to have it made again.")};
 }
 
+Outcome evictedForOthers() {
+  return {Code::EVICTED, kj::str("The worker was evicted: another one was to be loaded, there were as many as there may be, and it was the one least "
+                                 "recently used. Call it again to have it made again.")};
+}
+
 Outcome abortedByOwner() {
   return {Code::ABORTED, kj::str("The worker was aborted by whoever loaded it, while the call was under way. Call it again to have it made again.")};
 }
@@ -111,6 +116,7 @@ Outcome fromProcessEnd(ProcessEnd end, uint32_t memoryLimitMb, kj::Maybe<uint32_
                                    "). The fault is in the engine or in hostile code; load it again to retry.")};
   }
   if (end.status == zygote::EXIT_OUT_OF_MEMORY) return exceededMemory(memoryLimitMb);
+  if (end.status == zygote::EXIT_ABORTED) return abortedByItself();
   if (end.status == zygote::EXIT_FATAL_ERROR) {
     return {Code::CRASHED, kj::str("The worker died: V8 stopped on a fatal error. Load it again to retry.")};
   }

@@ -38,6 +38,7 @@ Outcome exceededSubrequests(uint32_t limit);
 Outcome evictedForIdleness(uint32_t limitMs);
 Outcome evictedForAge(uint32_t limitMs);
 Outcome evictedForMemory(uint64_t budgetBytes);   // of all named workers
+Outcome evictedForOthers();
 Outcome abortedByOwner();
 Outcome abortedByItself();
 

@@ -2,6 +2,7 @@
 
 #include <kj/debug.h>
 
+#include "ipc/ending.h"
 #include "ipc/limits-message.h"
 #include "supervisor/cancellation.h"
 #include "supervisor/inward.h"
@@ -21,6 +22,8 @@ kj::String quoted(kj::StringPtr text) {
   return kj::str(text.slice(0, cut), "...");
 }
 
+constexpr kj::StringPtr TOO_MANY_NAMES = "This worker has reached its limit of 1024 named workers that it uses. Let go of some of them."_kj;
+static_assert(membrane::NAMES_MAX == 1'024);
 constexpr kj::StringPtr TOO_MANY_SUBREQUESTS = "Too many subrequests."_kj;
 
 }  // namespace
@@ -198,50 +201,96 @@ kj::Promise<void> OutwardSource::read(ReadContext context) {
 // ---------------------------------------------------------------------------------------------------------------------
 // Loaders and what they load
 
+class OutwardLoader::Maker final: public WorkerMaker {
+ public:
+  Maker(OutwardLoader& loader, kj::Own<Membrane> membrane): loader_(loader), membrane_(kj::mv(membrane)) {}
+  void close() { loader_ = nullptr; }
+
+  kj::Promise<Made> make(rpc::WorkerFactory::Client factory, kj::Maybe<rpc::Console::Client> console, uint64_t expectedBytes) override {
+    KJ_IF_MAYBE(loader, loader_) return loader->makeNamed(kj::mv(factory), kj::mv(console), expectedBytes);
+    return membraneCut();
+  }
+  kj::Maybe<Membrane&> owner() const override { return *membrane_; }
+
+ private:
+  kj::Maybe<OutwardLoader&> loader_;
+  mutable kj::Own<Membrane> membrane_;
+};
+
 OutwardLoader::OutwardLoader(kj::Own<Membrane> membrane, capnp::Capability::Client loader, kj::StringPtr label)
-    : Outward(kj::mv(membrane), kj::mv(loader), Kind::LOADER, label) {}
+    : Outward(kj::mv(membrane), kj::mv(loader), Kind::LOADER, label),
+      maker_(kj::refcounted<Maker>(*this, kj::addRef(*membrane_))),
+      names_(kj::refcounted<NamedWorkers>(kj::addRef(membrane_->core()), kj::addRef(*maker_), kj::Own<Holder>(kj::addRef(*membrane_)))) {}
+
+OutwardLoader::~OutwardLoader() noexcept(false) {
+  maker_->close();
+  names_->close();
+}
+
+void OutwardLoader::close(const kj::Exception& reason) {
+  maker_->close();
+  names_->close();
+  Outward::close(reason);
+}
 
 kj::Promise<void> OutwardLoader::load(LoadContext context) {
   allowCancellation(context);
   membrane_->requireWhole();
+  noteCall();
   auto params = context.getParams();
+  kj::Maybe<rpc::LargeValue::Reader> bulk;
+  if (params.hasBulk()) bulk = params.getBulk();
+  kj::Maybe<rpc::Console::Client> console;
+  if (params.hasConsole()) console = params.getConsole();
+  return tryLoad(params.getCode(), bulk, kj::mv(console), false)
+      .then([this, context](Child child) mutable {
+        context.getResults().setWorker(Outward::make<OutwardWorker>(kj::addRef(*membrane_), kj::mv(child.worker), kj::mv(child.slot)));
+      }, [this, context](kj::Exception&& exception) mutable {
+        membrane_->requireWhole();
+        // What is wrong with a load is told by each call on what it returns.
+        context.getResults().setWorker(newFailedWorker(kj::str(exception.getDescription())));
+      });
+}
+
+kj::Promise<OutwardLoader::Child> OutwardLoader::tryLoad(rpc::WorkerCode::Reader code, kj::Maybe<rpc::LargeValue::Reader> bulk,
+                                                         kj::Maybe<rpc::Console::Client> console, bool hasName) {
+  membrane_->requireWhole();
   auto& ledger = membrane_->ledger;
-  // What is wrong with a load is told by each call on what it returns.
-  auto refuse = [&](kj::String why) {
-    context.getResults().setWorker(newFailedWorker(kj::mv(why)));
-    return kj::Promise<void>(kj::READY_NOW);
+  auto refuse = [&](kj::String why) -> kj::Promise<Child> {
+    return kj::Exception(kj::Exception::Type::FAILED, __FILE__, __LINE__, kj::mv(why));
   };
-  uint64_t bulkBytes = params.hasBulk() ? params.getBulk().getSize() : 0;
+  uint64_t bulkBytes = bulk.map([](rpc::LargeValue::Reader& large) { return large.getSize(); }).orDefault(0);
   if (bulkBytes > membrane::BULK_BYTES_MAX) {
     return refuse(kj::str("Dynamic Worker code size (", bulkBytes, " bytes) exceeds the maximum allowed size of ", wire::CODE_BYTES_MAX, " bytes."));
   }
   if (!membrane_->worker().admitSubrequest()) return refuse(kj::str(TOO_MANY_SUBREQUESTS));
   if (!ledger.bulkBytes.hasRoom(bulkBytes)) return refuse(ledger.bulkBytes.refusal());
-  auto tails = params.getCode().getTails();
+  auto tails = code.getTails();
   if (tails.size() > wire::TAILS_MAX) return refuse(kj::str("A worker may have ", wire::TAILS_MAX, " tails; this one has ", tails.size(), "."));
-  if (!ledger.inwardCapabilities.hasRoom(inspect(params.getCode().getEnv()).capabilities + tails.size() + 2)) {
+  if (!ledger.inwardCapabilities.hasRoom(inspect(code.getEnv()).capabilities + tails.size() + 2)) {
     return refuse(ledger.inwardCapabilities.refusal());
   }
-  kj::Own<Membrane::ChildSlot> slot;
-  KJ_IF_MAYBE(s, membrane_->tryTakeChildSlot()) {
-    slot = kj::mv(*s);
-  } else {
-    return refuse(ledger.children.refusal());
-  }
+  auto slot = membrane_->tryTakeChildSlot();
+  if (slot == nullptr && names_->evictOne(evictedForOthers())) slot = membrane_->tryTakeChildSlot();
+  if (slot == nullptr) return refuse(ledger.children.refusal());
 
-  noteCall();
   ledger.bulkBytes.take(bulkBytes);
-  auto promise = route_.send([this, context, slot = kj::mv(slot)]() mutable { return forward(context, kj::mv(slot)); });
-  return membrane_->untilCut(kj::mv(promise)).attach(kj::defer([membrane = kj::addRef(*membrane_), bulkBytes]() mutable {
+  auto paf = kj::newPromiseAndFulfiller<Child>();
+  auto send = [this, code, bulk, console = kj::mv(console), hasName, slot = kj::mv(slot), fulfiller = kj::mv(paf.fulfiller)]() mutable {
+    return forward(code, bulk, kj::mv(console), hasName, kj::mv(KJ_ASSERT_NONNULL(slot)))
+        .then([fulfiller = kj::mv(fulfiller)](Child child) mutable { fulfiller->fulfill(kj::mv(child)); });
+  };
+  auto sent = membrane_->untilCut(route_.send(kj::mv(send))).attach(kj::defer([membrane = kj::addRef(*membrane_), bulkBytes]() mutable {
     membrane->ledger.bulkBytes.give(bulkBytes);
   }));
+  return sent.then([promise = kj::mv(paf.promise)]() mutable { return kj::mv(promise); });
 }
 
-kj::Promise<void> OutwardLoader::forward(LoadContext context, kj::Own<Membrane::ChildSlot> slot) {
+kj::Promise<OutwardLoader::Child> OutwardLoader::forward(rpc::WorkerCode::Reader code, kj::Maybe<rpc::LargeValue::Reader> bulk,
+                                                         kj::Maybe<rpc::Console::Client> console, bool hasName,
+                                                         kj::Own<Membrane::ChildSlot> slot) {
   membrane_->requireWhole();
   auto& worker = membrane_->worker();
-  auto params = context.getParams();
-  auto code = params.getCode();
   auto words = inspectPlain(code.getModules());
   auto env = inspect(code.getEnv());
   auto request = route_.target<rpc::Loader>().loadRequest(capnp::MessageSize{words + env.size().wordCount + 256, env.capabilities + code.getTails().size() + 2});
@@ -252,29 +301,93 @@ kj::Promise<void> OutwardLoader::forward(LoadContext context, kj::Own<Membrane::
   auto tails = code.getTails();
   auto crossed = copy.initTails(tails.size());
   for (auto i: kj::indices(tails)) crossed.set(i, membrane_->outOfWorker().target(tails[i], Kind::SERVICE, ""_kj));
-  writeLimits(lowerOf(readLimits(code.getLimits()), worker.limits()), copy.initLimits());
-  if (params.hasConsole()) request.setConsole(Handle::make<InwardConsole>(kj::addRef(worker), params.getConsole()));
-  if (params.hasBulk()) {
-    auto bulk = request.initBulk();
-    bulk.setSize(params.getBulk().getSize());
-    bulk.setSource(membrane_->outOfWorker().source(params.getBulk().getSource()));
+  auto limits = lowerOf(readLimits(code.getLimits()), worker.limits());
+  if (hasName) limits.idleMs = 0;   // the name's business
+  writeLimits(limits, copy.initLimits());
+  KJ_IF_MAYBE(c, console) request.setConsole(Handle::make<InwardConsole>(kj::addRef(worker), kj::mv(*c)));
+  KJ_IF_MAYBE(large, bulk) {
+    auto to = request.initBulk();
+    to.setSize(large->getSize());
+    to.setSource(membrane_->outOfWorker().source(large->getSource()));
   }
-  context.releaseParams();
   return request.send()
-      .then([this, context, slot = kj::mv(slot)](auto&& response) mutable {
+      .then([this, slot = kj::mv(slot)](auto&& response) mutable -> Child {
         auto worker = response.getWorker();
-        kj::Maybe<kj::Own<Membrane::ChildSlot>> kept = kj::mv(slot);
         KJ_IF_MAYBE(handle, membrane_->core().kinship.tryFind(worker)) {
-          // The child keeps its place for as long as it lives, whoever holds it.
-          handle->worker().setChildSlot(kj::mv(KJ_ASSERT_NONNULL(kept)));
-          kept = nullptr;
+          KJ_IF_MAYBE(child, handle->tryGetWorker()) {
+            // The child keeps its place for as long as it lives, whoever holds it.
+            child->setChildSlot(kj::mv(slot));
+            return {kj::mv(worker), nullptr};
+          }
         }
-        context.getResults().setWorker(make<OutwardWorker>(kj::addRef(*membrane_), kj::mv(worker), kj::mv(kept)));
+        return {kj::mv(worker), kj::mv(slot)};
       })
-      .catch_([this, context](kj::Exception&& exception) mutable {
-        membrane_->requireWhole();
-        context.getResults().setWorker(newFailedWorker(kj::str("The worker could not be loaded: ", quoted(exception.getDescription()))));
+      .catch_([](kj::Exception&& exception) -> kj::Promise<Child> {
+        return kj::Exception(exception.getType(), __FILE__, __LINE__, kj::str("The worker could not be loaded: ", quoted(exception.getDescription())));
       });
+}
+
+kj::Promise<WorkerMaker::Made> OutwardLoader::makeNamed(rpc::WorkerFactory::Client factory, kj::Maybe<rpc::Console::Client> console,
+                                                   uint64_t expectedBytes) {
+  membrane_->requireWhole();
+  using Results = rpc::WorkerFactory::CodeResults;
+  auto answer = kj::heap<kj::Maybe<capnp::Response<Results>>>();
+  auto& a = *answer;
+  auto asked = factory.codeRequest().send().then([&a](capnp::Response<Results>&& response) { a = kj::mv(response); });
+  return membrane_->untilCut(membrane_->worker().whileWatched(kj::mv(asked)))
+      .catch_([this](kj::Exception&& exception) -> kj::Promise<void> {
+        membrane_->requireWhole();
+        return kj::Exception(exception.getType(), __FILE__, __LINE__, quoted(textWithoutHops(exception)));
+      })
+      .then([this, &a, console = kj::mv(console), expectedBytes]() mutable -> kj::Promise<WorkerMaker::Made> {
+        auto& response = KJ_ASSERT_NONNULL(a);
+        auto code = response.getCode();
+        kj::Maybe<rpc::LargeValue::Reader> bulk;
+        if (response.hasBulk()) bulk = response.getBulk();
+        auto idleMs = lowerOf(readLimits(code.getLimits()), membrane_->worker().limits()).idleMs;
+        membrane_->core().warmth.makeRoom(expectedBytes);
+        return tryLoad(code, bulk, kj::mv(console), true).then([this, idleMs](Child child) -> WorkerMaker::Made {
+          KJ_IF_MAYBE(handle, membrane_->core().kinship.tryFind(child.worker)) {
+            KJ_IF_MAYBE(worker, handle->tryGetWorker()) return {kj::addRef(*worker), idleMs};
+          }
+          KJ_FAIL_REQUIRE("this loader is another supervisor's and has no names; use load()");
+        });
+      })
+      .attach(kj::mv(answer));
+}
+
+kj::Promise<void> OutwardLoader::get(GetContext context) {
+  membrane_->requireWhole();
+  auto params = context.getParams();
+  noteCall();
+  auto& room = membrane_->ledger.outwardCapabilities;
+  if (!room.hasRoom() || !names_->hasRoomFor(params.getName())) {
+    context.getResults().setWorker(newFailedWorker(room.hasRoom() ? kj::str(TOO_MANY_NAMES) : room.refusal()));
+    return kj::READY_NOW;
+  }
+  kj::Maybe<rpc::Console::Client> console;
+  if (params.hasConsole()) console = params.getConsole();
+  auto worker = names_->get(params.getName(), params.getFactory(), kj::mv(console));
+  context.getResults().setWorker(Outward::make<OutwardWorker>(kj::addRef(*membrane_), kj::mv(worker), nullptr));
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> OutwardLoader::delete_(DeleteContext context) {
+  membrane_->requireWhole();
+  context.getResults().setFound(names_->remove(context.getParams().getName()));
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> OutwardLoader::abort(AbortContext context) {
+  membrane_->requireWhole();
+  context.getResults().setFound(names_->abort(context.getParams().getName()));
+  return kj::READY_NOW;
+}
+
+kj::Promise<void> OutwardLoader::list(ListContext context) {
+  membrane_->requireWhole();
+  names_->list(context.getResults());
+  return kj::READY_NOW;
 }
 
 OutwardWorker::OutwardWorker(kj::Own<Membrane> membrane, rpc::Worker::Client worker, kj::Maybe<kj::Own<Membrane::ChildSlot>> slot)

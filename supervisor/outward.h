@@ -7,6 +7,7 @@
 
 #include "ipc/control.capnp.h"
 #include "supervisor/membrane.h"
+#include "supervisor/named-workers.h"
 #include "supervisor/promised-result.h"
 #include "supervisor/route.h"
 
@@ -24,7 +25,7 @@ class Outward {
 
   // What it stands for, once that is known and as long as it may be called.
   kj::Maybe<capnp::Capability::Client> original();
-  void close(const kj::Exception& reason) { route_.close(reason); }
+  virtual void close(const kj::Exception& reason) { route_.close(reason); }
 
   template <typename T, typename... Params>
   static typename T::Serves::Client make(Params&&... params) {
@@ -89,14 +90,35 @@ class OutwardSource final: public rpc::ByteSource::Server, public Outward {
   const uint64_t waitingBytes_;
 };
 
-// A loader in a worker's hands: what it loads is bounded by the worker's own limits and counted as its child.
+// A loader in a worker's hands: what it loads is bounded by the worker's own limits and counted as its child. Its names are the
+// worker's own, whoever handed it over.
 class OutwardLoader final: public rpc::Loader::Server, public Outward {
  public:
   OutwardLoader(kj::Own<Membrane> membrane, capnp::Capability::Client loader, kj::StringPtr label);
+  ~OutwardLoader() noexcept(false);
+  void close(const kj::Exception& reason) override;
+
   kj::Promise<void> load(LoadContext context) override;
+  kj::Promise<void> get(GetContext context) override;
+  kj::Promise<void> delete_(DeleteContext context) override;
+  kj::Promise<void> abort(AbortContext context) override;
+  kj::Promise<void> list(ListContext context) override;
 
  private:
-  kj::Promise<void> forward(LoadContext context, kj::Own<Membrane::ChildSlot> slot);
+  class Maker;
+  kj::Own<Maker> maker_;
+  kj::Own<NamedWorkers> names_;
+
+  struct Child {
+    rpc::Worker::Client worker;
+    kj::Maybe<kj::Own<Membrane::ChildSlot>> slot;   // if it could not keep it itself
+  };
+  // `code` and `bulk` stay until the promise is done. Rejects with the words for the worker, or when the membrane is cut.
+  kj::Promise<Child> tryLoad(rpc::WorkerCode::Reader code, kj::Maybe<rpc::LargeValue::Reader> bulk, kj::Maybe<rpc::Console::Client> console,
+                             bool hasName);
+  kj::Promise<Child> forward(rpc::WorkerCode::Reader code, kj::Maybe<rpc::LargeValue::Reader> bulk, kj::Maybe<rpc::Console::Client> console,
+                             bool hasName, kj::Own<Membrane::ChildSlot> slot);
+  kj::Promise<WorkerMaker::Made> makeNamed(rpc::WorkerFactory::Client factory, kj::Maybe<rpc::Console::Client> console, uint64_t expectedBytes);
 };
 
 class OutwardWorker final: public rpc::Worker::Server, public Outward {

@@ -3,6 +3,8 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include <kj/encoding.h>
+
 #include <string_view>
 
 #include "ipc/ending.h"
@@ -60,6 +62,10 @@ void writeCapabilities(Json& json, Membrane& membrane) {
 void writeWorker(Json& json, LoadedWorker& worker) {
   auto& membrane = worker.membrane();
   json.StartObject();
+  KJ_IF_MAYBE(name, worker.name) {
+    auto clean = kj::decodeUtf32(kj::encodeUtf32(*name));
+    writeText(json, "name", std::string_view(clean.begin(), clean.size()));
+  }
   KJ_IF_MAYBE(peer, worker.peer()) {
     writeNumber(json, "pid", static_cast<uint64_t>(peer->pid()));
     writeNumber(json, "cpuMs", static_cast<uint64_t>(peer->cpuTime() / kj::MILLISECONDS));
@@ -84,6 +90,21 @@ void writeCodeCache(Json& json, const CodeCache& cache, const CodeCompiler::Coun
   writeNumber(json, "compiles", compiler.compiles);
   writeNumber(json, "failures", compiler.failures);
   writeNumber(json, "waiting", compiler.waiting);
+  json.EndObject();
+}
+
+void writeNamed(Json& json, const Warmth& warmth) {
+  json.Key("named");
+  json.StartObject();
+  writeNumber(json, "workers", warmth.workers());
+  writeNumber(json, "memoryBytes", warmth.bytes());
+  writeNumber(json, "budgetBytes", warmth.budgetBytes());
+  json.Key("evictions");
+  json.StartObject();
+  writeNumber(json, "idle", warmth.evictions(EvictionReason::IDLE));
+  writeNumber(json, "memory", warmth.evictions(EvictionReason::MEMORY));
+  writeNumber(json, "workers", warmth.evictions(EvictionReason::WORKERS));
+  json.EndObject();
   json.EndObject();
 }
 
@@ -201,6 +222,7 @@ kj::String writeStatus(const StatusReport& report) {
   json.EndObject();
   number("tailCallsFailed", report.census.tailCallsFailed);
   number("tailEventsDropped", report.census.tailEventsDropped);
+  writeNamed(json, report.warmth);
   writeWorkers(json, report.kinship);
   writeRecent(json, report.recent);
   json.EndObject();

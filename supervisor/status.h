@@ -11,6 +11,7 @@
 #include "supervisor/kinship.h"
 #include "supervisor/pool.h"
 #include "supervisor/supervisor.h"
+#include "supervisor/warmth.h"
 
 namespace glovebox {
 
@@ -24,6 +25,7 @@ struct StatusReport {
   const Recent& recent;
   const CodeCache& codeCache;
   CodeCompiler::Counts codeCompiler;
+  const Warmth& warmth;
 };
 
 kj::String writeStatus(const StatusReport& report);

@@ -16,13 +16,13 @@ class Bootstrap final: public rpc::Supervisor::Server {
 
   kj::Promise<void> loader(LoaderContext context) override {
     auto limits = lowerOf(readLimits(context.getParams().getLimits()), core_->options.limits);
-    context.getResults().setLoader(kj::heap<LoaderImpl>(kj::addRef(*core_), limits));
+    context.getResults().setLoader(LoaderImpl::make(kj::addRef(*core_), limits));
     return kj::READY_NOW;
   }
 
   kj::Promise<void> status(StatusContext context) override {
-    context.getResults().setJson(writeStatus({core_->options, core_->cgroups, core_->census, core_->pool.counts(), core_->pool.zygote(), core_->kinship, core_->recent,
-                                              core_->codeCache, core_->codeCompiler.counts()}));
+    context.getResults().setJson(writeStatus({core_->options, core_->cgroups, core_->census, core_->pool.counts(), core_->pool.zygote(), core_->kinship,
+                                              core_->recent, core_->codeCache, core_->codeCompiler.counts(), core_->warmth}));
     return kj::READY_NOW;
   }
 

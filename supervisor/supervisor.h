@@ -53,6 +53,8 @@ struct SupervisorOptions {
       .logBytes = 1 << 20,        // enough for a debugging session, too little to fill a disk
       .resultBytes = 32 << 20,    // no more: ipc/wire-limits.h
   };
+  uint32_t namedIdleMsMax = 600'000;     // a named worker without a call for so long is evicted
+  uint32_t namedMemoryMbMax = 0;         // all named workers together; 0: a quarter of the machine's
   uint32_t workersMax = 2'000;           // live at once; further loads are refused
   // A zygote is replaced after so many forks, and after so long. Its children share a memory layout, a hash seed and a
   // stack canary: what one learns by crashing or by timing serves the next. A zygote costs 50 ms of one core, so these

@@ -17,6 +17,7 @@
 #include "ipc/uv-event-port.h"
 #include "policy/limits.h"
 #include "policy/seal.h"
+#include "supervisor/process-memory.h"
 
 namespace glovebox {
 namespace {
@@ -187,6 +188,10 @@ uint64_t WorkerHandle::peakMemoryBytes() {
   if (line != nullptr && sscanf(line, "\nVmHWM: %lu kB", &kib) == 1) peakBytes_ = uint64_t{kib} * 1024;
   return peakBytes_;
 }
+
+bool WorkerHandle::isGone() { return ended_ || isDead(child_.pidfd); }
+
+uint64_t WorkerHandle::privateBytes() { return ended_ ? 0 : privateBytesOf(child_.pid); }
 
 bool WorkerHandle::exceedsMemory() { return memoryBytes() > policy::workerDataBytesMax(memoryMb_); }
 

@@ -37,6 +37,8 @@ class WorkerHandle final: public kj::Refcounted, public WorkerPeer, private kj::
   kj::Duration lastCpuTime() const override { return lastCpuTime_; }
   uint64_t peakMemoryBytes() override;
   uint64_t memoryBytes() override;
+  bool isGone() override;
+  uint64_t privateBytes() override;
   bool exceedsMemory() override;
   uint32_t memoryMb() const override { return memoryMb_; }
 

@@ -28,6 +28,10 @@ class WorkerPeer {
   virtual uint64_t peakMemoryBytes() = 0;
   // What it has resident now and shares with no file; 0 once it is gone.
   virtual uint64_t memoryBytes() = 0;
+  // It has died, though nobody may have said so yet.
+  virtual bool isGone() = 0;
+  // What it costs the machine (supervisor/process-memory.h); 0 if gone.
+  virtual uint64_t privateBytes() = 0;
   // It takes more memory than the limit and the engine's own share allow.
   virtual bool exceedsMemory() = 0;
   virtual uint32_t memoryMb() const = 0;

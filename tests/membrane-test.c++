@@ -582,7 +582,7 @@ TEST_F(MembraneTest, TheStatusTellsWhatAWorkerHoldsInSoundJson) {
   wait(call(worker.inside->env.at("T0\"\n\xef\xbf\xbd"), "use"));
   auto& core = world.core();
   auto json = writeStatus({core.options, core.cgroups, core.census, core.pool.counts(), core.pool.zygote(), core.kinship, core.recent,
-                           core.codeCache, core.codeCompiler.counts()});
+                           core.codeCache, core.codeCompiler.counts(), core.warmth});
   rapidjson::Document document;
   document.Parse<rapidjson::kParseValidateEncodingFlag>(json.cStr());
   ASSERT_FALSE(document.HasParseError());

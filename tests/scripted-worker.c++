@@ -53,6 +53,7 @@ class Process final: public rpc::WorkerProcess::Server {
     }
     if (context.getParams().hasConsole()) worker_->console = context.getParams().getConsole();
     worker_->started = true;
+    if (worker_->failsToStart) context.getResults().setStatus(rpc::WorkerProcess::StartStatus::FAILED);
     return kj::READY_NOW;
   }
 
@@ -117,6 +118,8 @@ class Peer final: public WorkerPeer {
   kj::Duration lastCpuTime() const override { return lastCpuTime_; }
   uint64_t peakMemoryBytes() override { return worker_->peakMemoryBytes; }
   uint64_t memoryBytes() override { return 0; }
+  bool isGone() override { return reason_ != nullptr; }
+  uint64_t privateBytes() override { return worker_->memoryBytes; }
   bool exceedsMemory() override { return false; }
   uint32_t memoryMb() const override { return memoryMb_; }
   void setMemoryLimit(uint32_t memoryMb) override { memoryMb_ = memoryMb; }
@@ -212,7 +215,7 @@ ScriptedWorld::ScriptedWorld(SupervisorOptions options)
     : port_(loop_.get()),
       supply_(kj::heap<Supply>(port_)),
       core_(kj::refcounted<Core>(port_, Installation(), options, *supply_)),
-      localLoader_(kj::heap<LoaderImpl>(kj::addRef(*core_), core_->options.limits)),
+      localLoader_(LoaderImpl::make(kj::addRef(*core_), core_->options.limits)),
       clientLoader_(nullptr) {
   int fds[2];
   KJ_SYSCALL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds));
@@ -222,8 +225,13 @@ ScriptedWorld::ScriptedWorld(SupervisorOptions options)
 }
 
 ScriptedWorld::~ScriptedWorld() noexcept(false) {
+  dropLoaders();
+}
+
+void ScriptedWorld::dropLoaders() {
   dropClient();
   localLoader_ = nullptr;
+  server_ = nullptr;
   settle();
 }
 

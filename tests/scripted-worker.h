@@ -61,6 +61,8 @@ struct ScriptedWorker {
   size_t compiles = 0;
   std::vector<std::pair<std::string, std::string>> compiled;   // name, text
 
+  uint64_t memoryBytes = 1 << 20;                   // as the kernel would say
+  bool failsToStart = false;
   bool lingers = false;                             // does not die when it is told to
   bool started = false;
   bool gone = false;                                // the supervisor let go of it, or it died
@@ -102,6 +104,8 @@ class ScriptedWorld {
   rpc::Loader::Client loader() { return clientLoader_; }       // at the client's end of its line
   rpc::Loader::Client localLoader() { return localLoader_; }   // for an embedding program
   void dropClient();
+  // And the embedding program.
+  void dropLoaders();
 
   template <typename T>
   T wait(kj::Promise<T> promise) { return promise.wait(port_.waitScope()); }

@@ -139,6 +139,9 @@ void addServe(CLI::App& app, ServeOptions& options) {
   addLimits(app, options.supervisor.limits, "; a load gets this unless it asks for less");
   app.add_option("--workers", options.supervisor.workersMax, "the most workers alive at once")->check(WHOLE_NUMBER)->capture_default_str();
   app.add_option("--code-cache-mb", options.supervisor.codeCacheMbMax, "what may be kept of compiled modules, so that loading the same again is quicker, in MiB; 0: nothing")->check(WHOLE_NUMBER_OR_0)->capture_default_str();
+  app.add_option("--named-idle-ms", options.supervisor.namedIdleMsMax, "how long a named worker stays warm without a call")->check(WHOLE_NUMBER)->capture_default_str();
+  app.add_option("--named-memory-mb", options.supervisor.namedMemoryMbMax, "memory of all named workers together, in MiB; unless given, a quarter of the machine's")
+      ->check(WHOLE_NUMBER);
   addProfile(app, options.supervisor.profile);
   addAllowMissing(app, options.supervisor.allowMissing);
   app.add_option("--config", options.config, "options from a TOML file, named as here without the dashes: cpu-ms = 500. What is given here counts more")->type_name("FILE");
