@@ -9,6 +9,7 @@
 #include "ipc/ending.h"
 #include "ipc/guard-limits.h"
 #include "ipc/large-value.h"
+#include "ipc/named-workers-value.h"
 #include "ipc/limits-message.h"
 #include "ipc/wire-limits.h"
 
@@ -56,6 +57,17 @@ kj::StringPtr endingText(HostEnding ending) {
   KJ_UNREACHABLE;
 }
 
+// Why a factory gives none.
+kj::Exception noCode(const CallAnswer& answer) {
+  std::string words = "The code of this worker could not be had.";
+  if (answer.kind == CallAnswer::Kind::ENDED) words = endingText(answer.ending).cStr();
+  auto& nodes = answer.graph.nodes;
+  if (answer.kind == CallAnswer::Kind::THROWN && !nodes.empty() && nodes[0].kind == ValueNode::Kind::ERROR && nodes[0].ref < nodes.size()) {
+    words = nodes[nodes[0].ref].bytes;
+  }
+  return kj::Exception(kj::Exception::Type::FAILED, __FILE__, __LINE__, kj::str(words.c_str()));
+}
+
 }  // namespace
 
 class CallServer::Abandon {
@@ -99,13 +111,28 @@ bool CallServer::letNextRun() {
   return true;
 }
 
-kj::Promise<void> CallServer::run(CallRequest request, rpc::Return::Builder results) {
+kj::Promise<void> CallServer::askForCode(uint64_t factory, CodeResults::Builder results) {
+  CallRequest request;
+  request.target = factory;
+  request.get = true;
+  if (!unsent_) return run(kj::mv(request), results);
+  return whenAnswersHaveLeft().then([this, request = kj::mv(request), results]() mutable { return run(kj::mv(request), results); });
+}
+
+kj::Promise<void> ExportedFactory::code(CodeContext context) {
+#if CAPNP_VERSION < 1000000
+  context.allowCancellation();
+#endif
+  return calls_.askForCode(id_, context.getResults());
+}
+
+kj::Promise<void> CallServer::run(CallRequest request, kj::OneOf<rpc::Return::Builder, CodeResults::Builder> results) {
   unsent_ = true;
   auto paf = kj::newPromiseAndFulfiller<void>();
   bool account = request.account;
   if (account) accountCalls_++;
   auto id = host_.call(kj::mv(request));
-  pending_.insert(id, Pending{results, kj::mv(paf.fulfiller), account});
+  pending_.insert(id, Pending{kj::mv(results), kj::mv(paf.fulfiller), account});
   auto promise = paf.promise.attach(Abandon(*this, id));
   collect();
   return promise;
@@ -177,13 +204,30 @@ void CallServer::sendLogs() {
 
 void CallServer::respond(Held& held) {
   auto& answer = held.answer;
-  kj::Maybe<rpc::Return::Builder> found;
-  KJ_IF_MAYBE(pending, pending_.find(answer.id)) found = pending->results;
+  kj::Maybe<Pending> found;
+  KJ_IF_MAYBE(pending, pending_.find(answer.id)) {
+    found = kj::mv(*pending);
+    forget(answer.id);
+  }
   if (found == nullptr) {   // abandoned
     if (answer.pipeline != 0) release(answer.pipeline);
     return;
   }
-  auto results = KJ_ASSERT_NONNULL(found);
+  auto& pending = KJ_ASSERT_NONNULL(found);
+  size_t next = 0;
+  auto capability = [&](const ValueExternal&) { return kj::mv(held.capabilities[next++]); };
+  KJ_IF_MAYBE(codeResults, pending.results.tryGet<CodeResults::Builder>()) {
+    KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() {
+      if (answer.kind != CallAnswer::Kind::CODE) kj::throwFatalException(noCode(answer));
+      writeCode(*answer.code, *codeResults, capability);
+    })) {
+      pending.fulfiller->reject(kj::mv(*exception));
+      return;
+    }
+    pending.fulfiller->fulfill();
+    return;
+  }
+  auto results = pending.results.get<rpc::Return::Builder>();
   if (answer.kind == CallAnswer::Kind::ENDED) {
     auto ended = results.initEnded();
     ended.setCode(endingCode(answer.ending));
@@ -196,16 +240,12 @@ void CallServer::respond(Held& held) {
       setThrownError(results, kj::str("Serialized RPC arguments or return values are limited to 32MiB, but the size of this "
                                       "value was: ", bytes, " bytes."));
     } else {
-      size_t next = 0;
-      writePayload(kj::mv(answer.graph), isValue ? results.initValue() : results.initThrown(), wire::INLINE_BYTES,
-                   [&](const ValueExternal&) { return kj::mv(held.capabilities[next++]); });
+      writePayload(kj::mv(answer.graph), isValue ? results.initValue() : results.initThrown(), wire::INLINE_BYTES, capability);
     }
     if (answer.pipeline != 0) results.setPipeline(kj::heap<ExportedTarget>(*this, answer.pipeline));
     results.setDisposable(answer.disposable);
   }
-  auto fulfiller = kj::mv(KJ_ASSERT_NONNULL(pending_.find(answer.id)).fulfiller);
-  forget(answer.id);
-  fulfiller->fulfill();
+  pending.fulfiller->fulfill();
 }
 
 void setThrownError(rpc::Return::Builder results, kj::StringPtr message) { writePayload(errorGraph(message), results.initThrown()); }
@@ -359,7 +399,11 @@ void CallServer::perform(HostAction& action) {
     case HostAction::Kind::ANSWER: {
       // What it hands over is taken now: the code may let go of it next. If it cannot be delivered, it is dropped with this.
       Held held{kj::mv(action.answer), {}};
-      for (auto& external: held.answer.graph.externals) held.capabilities.add(capabilityOf(external));
+      auto& graph = held.answer.code == nullptr ? held.answer.graph : held.answer.code->env;
+      for (auto& external: graph.externals) held.capabilities.add(capabilityOf(external));
+      if (held.answer.code != nullptr) {
+        for (auto& external: held.answer.code->tails.externals) held.capabilities.add(capabilityOf(external));
+      }
       held_.add(kj::mv(held));
       return;
     }
@@ -369,6 +413,8 @@ void CallServer::perform(HostAction& action) {
       imports_.insert(action.id, rpc::Target::Client(kj::heap<ExportedTarget>(*this, action.target)));
       return;
     case HostAction::Kind::LOAD: return performLoad(action);
+    case HostAction::Kind::GET: return performGet(action);
+    case HostAction::Kind::BY_NAME: return performByName(action);
     case HostAction::Kind::ENTRYPOINT: return performEntrypoint(action);
     case HostAction::Kind::REVOKE:
       KJ_IF_MAYBE(worker, find(action.target)) {
@@ -479,31 +525,8 @@ void CallServer::performLoad(HostAction& action) {
   capnp::Capability::Client worker = nullptr;
   KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() {
     capnp::Capability::Client& loader = KJ_REQUIRE_NONNULL(find(action.target), "This loader was released.");
-    auto& source = *action.code;
     auto request = loader.castAs<rpc::Loader>().loadRequest();
-    auto code = request.initCode();
-    code.setCompatibilityDate(source.compatibilityDate.c_str());
-    auto flags = code.initCompatibilityFlags(uint(source.compatibilityFlags.size()));
-    for (auto i: kj::indices(flags)) flags.set(uint(i), source.compatibilityFlags[i].c_str());
-    code.setMainModule(source.mainModule.c_str());
-    writeLimits(source.limits, code.initLimits());
-    size_t bytes = 0;
-    for (auto& module: source.modules) bytes += module.name.size() + module.body.size() + 64;
-    if (!source.env.nodes.empty()) bytes += payloadBytes(source.env);
-    if (bytes <= wire::INLINE_BYTES) {
-      writeModules(source, code);
-    } else {
-      auto bulk = kj::heap<capnp::MallocMessageBuilder>();
-      writeModules(source, bulk->initRoot<rpc::WorkerCode>());
-      offerLarge(kj::mv(bulk), request.initBulk());
-    }
-    if (!source.env.nodes.empty()) {
-      KJ_REQUIRE(payloadBytes(source.env) <= wire::INLINE_BYTES, "The env of a worker that a worker loads is limited", wire::INLINE_BYTES);
-      writePayload(kj::mv(source.env), code.initEnv(), wire::INLINE_BYTES,
-                   [this](const ValueExternal& external) { return capabilityOf(external); });
-    }
-    auto tails = code.initTails(uint(source.tails.externals.size()));
-    for (auto i: kj::indices(tails)) tails.set(uint(i), capabilityOf(source.tails.externals[i]).castAs<rpc::Target>());
+    writeCode(*action.code, request, [this](const ValueExternal& external) { return capabilityOf(external); });
     KJ_IF_MAYBE(console, console_) request.setConsole(*console);
     worker = request.send().getWorker();
   })) {
@@ -512,6 +535,83 @@ void CallServer::performLoad(HostAction& action) {
     worker = kj::mv(*exception);
   }
   imports_.insert(action.id, kj::mv(worker));
+}
+
+template <typename Message>
+void CallServer::writeCode(WorkerSource& source, Message& message, CapabilityOf capabilityOf) {
+  auto code = message.initCode();
+  code.setCompatibilityDate(source.compatibilityDate.c_str());
+  auto flags = code.initCompatibilityFlags(uint(source.compatibilityFlags.size()));
+  for (auto i: kj::indices(flags)) flags.set(uint(i), source.compatibilityFlags[i].c_str());
+  code.setMainModule(source.mainModule.c_str());
+  writeLimits(source.limits, code.initLimits());
+  size_t bytes = 0;
+  for (auto& module: source.modules) bytes += module.name.size() + module.body.size() + 64;
+  if (!source.env.nodes.empty()) bytes += payloadBytes(source.env);
+  if (bytes <= wire::INLINE_BYTES) {
+    writeModules(source, code);
+  } else {
+    auto bulk = kj::heap<capnp::MallocMessageBuilder>();
+    writeModules(source, bulk->initRoot<rpc::WorkerCode>());
+    offerLarge(kj::mv(bulk), message.initBulk());
+  }
+  if (!source.env.nodes.empty()) {
+    KJ_REQUIRE(payloadBytes(source.env) <= wire::INLINE_BYTES, "The env of a worker that a worker loads is limited", wire::INLINE_BYTES);
+    writePayload(kj::mv(source.env), code.initEnv(), wire::INLINE_BYTES, capabilityOf);
+  }
+  auto tails = code.initTails(uint(source.tails.externals.size()));
+  for (auto i: kj::indices(tails)) tails.set(uint(i), capabilityOf(source.tails.externals[i]).template castAs<rpc::Target>());
+}
+
+void CallServer::performGet(HostAction& action) {
+  capnp::Capability::Client worker = nullptr;
+  KJ_IF_MAYBE(loader, find(action.target)) {
+    auto request = loader->castAs<rpc::Loader>().getRequest();
+    request.setName(action.name.c_str());
+    request.setFactory(kj::heap<ExportedFactory>(*this, action.factory));
+    KJ_IF_MAYBE(console, console_) request.setConsole(*console);
+    worker = request.send().getWorker();
+  } else {
+    release(action.factory);
+    worker = KJ_EXCEPTION(FAILED, "This loader was released.");
+  }
+  imports_.insert(action.id, kj::mv(worker));
+}
+
+void CallServer::performByName(HostAction& action) {
+  auto id = action.id;
+  auto answer = [](ValueGraph&& graph) {
+    RemoteAnswer answer;
+    answer.kind = RemoteAnswer::Kind::VALUE;
+    answer.graph = kj::mv(graph);
+    return answer;
+  };
+  kj::Promise<RemoteAnswer> asked = nullptr;
+  KJ_IF_MAYBE(loader, find(action.target)) {
+    auto client = loader->castAs<rpc::Loader>();
+    if (action.act == 0) {
+      auto request = client.deleteRequest();
+      request.setName(action.name.c_str());
+      asked = request.send().then([answer](auto&& response) { return answer(booleanGraph(response.getFound())); });
+    } else if (action.act == 1) {
+      auto request = client.abortRequest();
+      request.setName(action.name.c_str());
+      asked = request.send().then([answer](auto&& response) { return answer(booleanGraph(response.getFound())); });
+    } else {
+      asked = client.listRequest().send().then([answer](auto&& response) { return answer(namedWorkersGraph(response.getWorkers())); });
+    }
+  } else {
+    asked = KJ_EXCEPTION(FAILED, "This loader was released.");
+  }
+  openCalls_++;
+  tasks_.add(asked.catch_([](kj::Exception&& exception) { return failedAnswer(exception); })
+                 .then([this](RemoteAnswer answer) {
+                   return whenAnswersHaveLeft().then([answer = kj::mv(answer)]() mutable { return kj::mv(answer); });
+                 })
+                 .then([this, id](RemoteAnswer answer) {
+                   openCalls_--;
+                   answered(id, kj::mv(answer));
+                 }));
 }
 
 void CallServer::writeModules(const WorkerSource& source, rpc::WorkerCode::Builder code) {

@@ -8,6 +8,7 @@
 #include <capnp/capability.h>
 #include <kj/async.h>
 #include <kj/map.h>
+#include <kj/one-of.h>
 
 #include <deque>
 #include <vector>
@@ -35,6 +36,9 @@ class CallServer final: private kj::TaskSet::ErrorHandler {
   // when what was answered before has left: a call that never comes back must not keep others' answers from their callers.
   kj::Promise<void> call(CallRequest request, rpc::Return::Builder results);
 
+  // The same for what gives a named worker's code; rejects with the words why there is none.
+  kj::Promise<void> askForCode(uint64_t factory, rpc::WorkerFactory::CodeResults::Builder results);
+
   // An answer that is not a call's was just given.
   void noteAnswered() { unsent_ = true; }
 
@@ -51,13 +55,17 @@ class CallServer final: private kj::TaskSet::ErrorHandler {
   // Reads a value, in turn where it has to be pulled. `payload` is read before this returns.
   kj::Promise<ReceivedValue> pull(rpc::Payload::Reader payload);
 
+  // Nothing that was logged waits to be sent.
+  bool logsHaveLeft() const { return host_.logs().empty(); }
+
   bool idle() const { return pending_.size() == 0 && waiting_.empty(); }
   // An answer to a call of the code's is to come.
   bool expectsAnswer() const { return openCalls_ > 0; }
 
  private:
+  using CodeResults = rpc::WorkerFactory::CodeResults;
   struct Pending {
-    rpc::Return::Builder results;
+    kj::OneOf<rpc::Return::Builder, CodeResults::Builder> results;
     kj::Own<kj::PromiseFulfiller<void>> fulfiller;
     bool account;
   };
@@ -88,7 +96,7 @@ class CallServer final: private kj::TaskSet::ErrorHandler {
   kj::TaskSet tasks_;
 
   kj::Promise<void> whenAnswersHaveLeft();
-  kj::Promise<void> run(CallRequest request, rpc::Return::Builder results);
+  kj::Promise<void> run(CallRequest request, kj::OneOf<rpc::Return::Builder, CodeResults::Builder> results);
   void sendLogs();
   bool forget(CallId id);
   void respond(Held& held);
@@ -99,6 +107,11 @@ class CallServer final: private kj::TaskSet::ErrorHandler {
   void performCall(HostAction& action);
   void performResolve(HostAction& action);
   void performLoad(HostAction& action);
+  void performGet(HostAction& action);
+  void performByName(HostAction& action);
+  // For what is a request of a load, or the results of a factory.
+  template <typename Message>
+  static void writeCode(WorkerSource& source, Message& message, CapabilityOf capabilityOf);
   void performEntrypoint(HostAction& action);
   kj::Promise<RemoteAnswer> read(uint64_t call, capnp::Response<rpc::Return>&& response);
   static void writeModules(const WorkerSource& source, rpc::WorkerCode::Builder code);
@@ -136,6 +149,20 @@ class ExportedTarget final: public CallTarget {
   }
 
  private:
+  const uint64_t id_;
+};
+
+// What gives a named worker's code.
+class ExportedFactory final: public rpc::WorkerFactory::Server {
+ public:
+  ExportedFactory(CallServer& calls, uint64_t id): calls_(calls), id_(id) {}
+  ~ExportedFactory() noexcept(false) { calls_.release(id_); }
+
+ protected:
+  kj::Promise<void> code(CodeContext context) override;
+
+ private:
+  CallServer& calls_;
   const uint64_t id_;
 };
 

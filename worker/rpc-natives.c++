@@ -26,6 +26,12 @@ void rpcCall(const Info& info) { answer(info, calls(info).call(number(info[0]), 
 void rpcRelease(const Info& info) { calls(info).release(number(info[0])); }
 void rpcLoopback(const Info& info) { answer(info, calls(info).loopback(number(info[0]))); }
 void rpcLoad(const Info& info) { answer(info, calls(info).load(number(info[0]), info[1].As<v8::Object>())); }
+void rpcGet(const Info& info) { answer(info, calls(info).get(number(info[0]), info[1].As<v8::String>(), number(info[2]))); }
+void rpcGiveCode(const Info& info) { calls(info).giveCode(number(info[0]), info[1].As<v8::Object>()); }
+void rpcByName(const Info& info) {
+  answer(info, calls(info).byName(number(info[0]), uint32_t(number(info[1])), info[2].As<v8::String>()));
+}
+void abortIsolate(const Info& info) { calls(info).abortIsolate(); }
 void rpcRevoke(const Info& info) { calls(info).revoke(number(info[0])); }
 void rpcPromise(const Info& info) { answer(info, calls(info).promise()); }
 void rpcResolve(const Info& info) { calls(info).resolve(number(info[0]), number(info[1])); }
@@ -40,7 +46,8 @@ constexpr NativeFunction NATIVES[] = {
     {"settle", settle},           {"invocationEnded", invocationEnded}, {"rpcCall", rpcCall},
     {"rpcRelease", rpcRelease},   {"rpcLoopback", rpcLoopback},         {"rpcLoad", rpcLoad},
     {"rpcEntrypoint", rpcEntrypoint}, {"rpcRevoke", rpcRevoke},     {"rpcPromise", rpcPromise},
-    {"rpcResolve", rpcResolve},   {"rpcReject", rpcReject},
+    {"rpcResolve", rpcResolve},   {"rpcReject", rpcReject},         {"rpcGet", rpcGet},
+    {"rpcGiveCode", rpcGiveCode}, {"rpcByName", rpcByName},         {"abortIsolate", abortIsolate},
 };
 
 }  // namespace

@@ -173,7 +173,10 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     }
   }
 
+  bool aborted() const override { return aborted_; }
+
   void checkTermination() override {
+    if (aborted_) return;
     bool heap = engine_.takeHeapExhausted();
     if (!heap && !terminationRequested) return;
     terminationRequested = 0;
@@ -186,6 +189,7 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
   }
 
   bool idle() override {
+    if (aborted_) return false;
     turn([] {});
     if (!actions_.empty()) return true;
     if (tasksLeft_ || !engine_.timers.empty() || calls_.empty() || isAwaiting()) return false;
@@ -200,13 +204,18 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
   // Runs `body` and then all that JavaScript has left to do.
   template <typename Body>
   void turn(Body&& body) {
+    if (aborted_) return;
     v8::HandleScope scope(isolate_);
     javaScriptRuns = 1;
     if (!terminationRequested) body();
-    isolate_->PerformMicrotaskCheckpoint();
-    tasksLeft_ = !engine_.pumpTasks();
-    isolate_->PerformMicrotaskCheckpoint();
+    if (!aborted_) isolate_->PerformMicrotaskCheckpoint();
+    if (!aborted_) tasksLeft_ = !engine_.pumpTasks();
+    if (!aborted_) isolate_->PerformMicrotaskCheckpoint();
     javaScriptRuns = 0;
+    if (aborted_) {
+      actions_.resize(actionsBeforeAbort_);
+      return;
+    }
     reportRejections();
     checkTermination();
   }
@@ -371,6 +380,38 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     return act(std::move(action));
   }
 
+  uint64_t get(uint64_t loader, v8::Local<v8::String> name, uint64_t factory) override {
+    HostAction action{HostAction::Kind::GET};
+    action.target = loader;
+    action.factory = factory;
+    action.name = utf8(name);
+    return act(std::move(action));
+  }
+
+  uint64_t byName(uint64_t loader, uint32_t what, v8::Local<v8::String> name) override {
+    HostAction action{HostAction::Kind::BY_NAME};
+    action.target = loader;
+    action.act = what;
+    action.name = utf8(name);
+    return act(std::move(action));
+  }
+
+  void giveCode(uint64_t call, v8::Local<v8::Object> code) override {
+    if (!calls_.contains(call)) return;
+    CallAnswer result;
+    result.id = call;
+    result.kind = CallAnswer::Kind::CODE;
+    result.code = std::make_shared<WorkerSource>();
+    if (toSource(code, *result.code)) answer(std::move(result));
+  }
+
+  void abortIsolate() override {
+    if (aborted_) return;
+    aborted_ = true;
+    actionsBeforeAbort_ = actions_.size();
+    isolate_->TerminateExecution();
+  }
+
   uint64_t promise() override { return act(HostAction{HostAction::Kind::PROMISE}); }
 
   void resolve(uint64_t promise, uint64_t worker) override {
@@ -393,36 +434,38 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     actions_.push_back(std::move(action));
   }
 
-  // `code` is the runtime's own object (WorkerCode in ipc/js/wire.ts), checked.
   uint64_t load(uint64_t loader, v8::Local<v8::Object> code) override {
     HostAction action{HostAction::Kind::LOAD};
     action.target = loader;
     action.code = std::make_shared<WorkerSource>();
-    auto& source = *action.code;
+    return toSource(code, *action.code) ? act(std::move(action)) : 0;
+  }
+
+  // `code` is the runtime's own object (WorkerCode in ipc/js/wire.ts), checked. False: an exception is pending.
+  bool toSource(v8::Local<v8::Object> code, WorkerSource& source) {
     v8::Local<v8::Value> date, flags, main, modules, env, limits, tails;
     if (!get(code, "compatibilityDate", date) || !get(code, "compatibilityFlags", flags) || !get(code, "mainModule", main) ||
         !get(code, "modules", modules) || !get(code, "env", env) || !get(code, "limits", limits) ||
         !get(code, "tails", tails)) {
-      return 0;
+      return false;
     }
     source.compatibilityDate = utf8(date);
     source.mainModule = utf8(main);
     auto flagList = flags.As<v8::Array>();
     for (uint32_t i = 0; i < flagList->Length(); ++i) {
       v8::Local<v8::Value> flag;
-      if (!flagList->Get(engine_.context(), i).ToLocal(&flag)) return 0;
+      if (!flagList->Get(engine_.context(), i).ToLocal(&flag)) return false;
       source.compatibilityFlags.push_back(utf8(flag));
     }
     auto moduleList = modules.As<v8::Array>();
     for (uint32_t i = 0; i < moduleList->Length(); ++i) {
       v8::Local<v8::Value> module;
-      if (!moduleList->Get(engine_.context(), i).ToLocal(&module) || !addModule(module.As<v8::Object>(), source)) return 0;
+      if (!moduleList->Get(engine_.context(), i).ToLocal(&module) || !addModule(module.As<v8::Object>(), source)) return false;
     }
-    if (!readLimits(limits, source.limits)) return 0;
-    if (!env->IsUndefined() && !toGraph(engine_.context(), env, source.env)) return 0;
+    if (!readLimits(limits, source.limits)) return false;
+    if (!env->IsUndefined() && !toGraph(engine_.context(), env, source.env)) return false;
     // Each is a stub, so what matters of the array are its externals.
-    if (tails.As<v8::Array>()->Length() > 0 && !toGraph(engine_.context(), tails, source.tails)) return 0;
-    return act(std::move(action));
+    return tails.As<v8::Array>()->Length() == 0 || toGraph(engine_.context(), tails, source.tails);
   }
 
   // Of the runtime's own object, in which every limit is a number; or of undefined.
@@ -623,6 +666,8 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
   CallAnswer startFailure_;
   bool failed_ = false;
   bool tasksLeft_ = false;   // of V8's, for the next turn
+  bool aborted_ = false;
+  size_t actionsBeforeAbort_ = 0;
   CallId nextId_ = 1;
 };
 

@@ -29,25 +29,28 @@ enum class HostEnding : uint8_t { TERMINATED, EXCEEDED_MEMORY, HUNG };
 
 // A call to us is answered.
 struct CallAnswer {
-  enum class Kind : uint8_t { VALUE, THROWN, ENDED };
+  enum class Kind : uint8_t { VALUE, THROWN, ENDED, CODE };
   CallId id = 0;
   Kind kind = Kind::VALUE;
   ValueGraph graph;                              // VALUE, THROWN
   HostEnding ending = HostEnding::TERMINATED;    // ENDED
+  std::shared_ptr<WorkerSource> code;            // CODE: only what wants code is answered so
   uint64_t pipeline = 0;                         // an export, or none
   bool disposable = false;
 };
 
 // What the code did to others, in order: an answer may hand on what is released right after it.
 struct HostAction {
-  enum class Kind : uint8_t { ANSWER, CALL, RELEASE, LOOPBACK, LOAD, ENTRYPOINT, REVOKE, PROMISE, RESOLVE, REJECT };
+  enum class Kind : uint8_t { ANSWER, CALL, RELEASE, LOOPBACK, LOAD, GET, BY_NAME, ENTRYPOINT, REVOKE, PROMISE, RESOLVE, REJECT };
   Kind kind;
   uint64_t id = 0;                  // the new call or import; what is released; the promise
   uint64_t target = 0;              // an import (LOOPBACK: an export)
+  uint64_t factory = 0;             // GET: an export
+  uint32_t act = 0;                 // BY_NAME: NAME_... in ipc/js/wire.ts
   std::vector<std::string> path;    // CALL
   bool get = false;                 // CALL
   ValueGraph graph;                 // CALL: the arguments; ENTRYPOINT: props, no nodes: {}; LOAD: in `code`
-  std::string name;                 // ENTRYPOINT; REJECT: the message
+  std::string name;                 // ENTRYPOINT, GET, BY_NAME; REJECT: the message
   WorkerLimits limits;              // ENTRYPOINT
   std::shared_ptr<WorkerSource> code;   // LOAD
   CallAnswer answer;                // ANSWER
@@ -117,6 +120,9 @@ class ScriptHost {
   // Nothing is left to read and nothing to do: calls that only a timer, an answer or a call from outside could settle, and
   // for which none can come, end as HUNG. True if any did.
   virtual bool idle() = 0;
+
+  // The code has ended the worker: no JavaScript runs any more, and what was under way is not answered.
+  virtual bool aborted() const = 0;
 
   virtual std::vector<HostAction> takeActions() = 0;
   virtual LogBuffer& logs() = 0;

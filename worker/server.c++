@@ -5,10 +5,16 @@
 
 #include "ipc/large-value.h"
 #include "ipc/limits-message.h"
+#include <unistd.h>
+
+#include <chrono>
+#include <optional>
+
 #include "ipc/message-stream.h"
 #include "ipc/payload.h"
 #include "ipc/wire-limits.h"
 #include "ipc/worker.capnp.h"
+#include "ipc/zygote-protocol.h"
 #include "worker/call-server.h"
 #include "worker/poll-port.h"
 #include "worker/script-host.h"
@@ -170,23 +176,38 @@ class Loop final: public LoopClient {
   explicit Loop(ScriptHost& host): host_(host) {}
   void attach(CallServer& calls) { calls_ = &calls; }   // a TaskSet can only be made on a loop that exists
 
-  bool drained() override { return calls_ != nullptr && calls_->letNextRun(); }
+  bool drained() override {
+    // What it had done and said before it ended itself has been written.
+    if (host_.aborted() && calls_->logsHaveLeft()) _exit(zygote::EXIT_ABORTED);
+    return calls_ != nullptr && calls_->letNextRun();
+  }
   bool pending() override { return calls_ != nullptr && !calls_->idle(); }
   bool quiet() override {
     if (!host_.idle()) return false;
     calls_->collect();
     return true;
   }
-  double msUntilWake() override { return host_.msUntilTimer(); }
+  double msUntilWake() override { return host_.aborted() ? LAST_LOGS_MS : host_.msUntilTimer(); }
   void wake() override {
+    if (host_.aborted() && Clock::now() - abortedAt() > std::chrono::milliseconds(LAST_LOGS_MS)) _exit(zygote::EXIT_ABORTED);
     host_.checkTermination();
     if (host_.msUntilTimer() == 0) host_.runTimers();
     if (calls_ != nullptr) calls_->collect();
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+  // A console that does not take what is left keeps nobody for longer.
+  static constexpr int LAST_LOGS_MS = 1'000;
+
   ScriptHost& host_;
   CallServer* calls_ = nullptr;
+  std::optional<Clock::time_point> abortedAt_;
+
+  Clock::time_point abortedAt() {
+    if (!abortedAt_) abortedAt_ = Clock::now();
+    return *abortedAt_;
+  }
 };
 
 MessageStreamOptions streamOptions() {

@@ -183,6 +183,35 @@ napi_value load(const Arguments& args) {
                                    externals, tails, wantsLogs));
 }
 
+napi_value get(const Arguments& args) {
+  auto env = args.env;
+  auto& line = openLineOf(args);
+  auto loader = toNumber(env, args[0], "loader");
+  auto name = toString(env, args[1], "name");
+  return fromNumber(env, line.get(loader, name, toNumber(env, args[2], "factory"), toBool(env, args[3], "wantsLogs")));
+}
+
+napi_value giveCode(const Arguments& args) {
+  auto env = args.env;
+  auto number = toNumber(env, args[0], "call");
+  auto code = args[1];
+  auto externals = toExternals(env, property(env, code, "envExternals"));
+  OptionalValue value(env, property(env, code, "env"), "env");
+  auto tailList = property(env, code, "tails");
+  auto tails = isUndefined(env, tailList) ? kj::Array<OutgoingExternal>() : toExternals(env, tailList);
+  lineOf(args)->giveCode(number, [&](rpc::WorkerCode::Builder to) { writeCode(env, code, to); }, value.get(), externals, tails);
+  return nullptr;
+}
+
+napi_value byName(const Arguments& args) {
+  auto env = args.env;
+  auto& line = openLineOf(args);
+  auto loader = toNumber(env, args[0], "loader");
+  auto act = toNumber(env, args[1], "act");
+  if (act > uint64_t(Line::NameAct::LIST)) throw typeError(kj::str("There is nothing ", act, " to do with a name."));
+  return fromNumber(env, line.byName(loader, Line::NameAct(act), toString(env, args[2], "name")));
+}
+
 napi_value entrypoint(const Arguments& args) {
   auto env = args.env;
   auto& line = openLineOf(args);
@@ -277,6 +306,9 @@ napi_value initialize(napi_env env, napi_value exports) {
       {"release", nullptr, entry<release>, nullptr, nullptr, nullptr, METHOD, nullptr},
       {"settle", nullptr, entry<settle>, nullptr, nullptr, nullptr, METHOD, nullptr},
       {"load", nullptr, entry<load>, nullptr, nullptr, nullptr, METHOD, nullptr},
+      {"get", nullptr, entry<get>, nullptr, nullptr, nullptr, METHOD, nullptr},
+      {"giveCode", nullptr, entry<giveCode>, nullptr, nullptr, nullptr, METHOD, nullptr},
+      {"byName", nullptr, entry<byName>, nullptr, nullptr, nullptr, METHOD, nullptr},
       {"entrypoint", nullptr, entry<entrypoint>, nullptr, nullptr, nullptr, METHOD, nullptr},
       {"revoke", nullptr, entry<revoke>, nullptr, nullptr, nullptr, METHOD, nullptr},
       {"promise", nullptr, entry<promise>, nullptr, nullptr, nullptr, METHOD, nullptr},

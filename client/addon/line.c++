@@ -8,6 +8,7 @@
 
 #include "ipc/ending.h"
 #include "ipc/large-value.h"
+#include "ipc/named-workers-value.h"
 #include "ipc/limits-message.h"
 #include "ipc/payload.h"
 #include "ipc/wire-limits.h"
@@ -59,6 +60,16 @@ void writeTexts(Texts to, const Strings& from) {
   for (auto i: kj::indices(from)) to.set(uint(i), from[i]);
 }
 
+// What an error says, of which this side made the value.
+kj::String errorMessage(rpc::Value::Reader value) {
+  auto nodes = value.getNodes();
+  if (nodes.size() > 0 && nodes[0].isError() && nodes[0].getError().getHasMessage()) {
+    auto message = nodes[0].getError().getMessage();
+    if (message < nodes.size() && nodes[message].isText()) return kj::str(nodes[message].getText());
+  }
+  return kj::str("The code of this worker could not be had.");
+}
+
 uint64_t externalsWords(kj::ArrayPtr<const OutgoingExternal> externals) { return externals.size() * EXTERNAL_WORDS; }
 
 }  // namespace
@@ -67,15 +78,20 @@ uint64_t externalsWords(kj::ArrayPtr<const OutgoingExternal> externals) { return
 
 // A call to us, until it is settled or its caller is gone.
 struct Line::IncomingCall {
-  IncomingCall(Line& line, capnp::CallContext<rpc::Call, rpc::Return> context, kj::Own<kj::PromiseFulfiller<void>> fulfiller)
-      : number(line.next_++), context(context), fulfiller(kj::mv(fulfiller)), line_(kj::addRef(line)) {
+  // Of an object, or of what gives a named worker's code.
+  using ObjectContext = capnp::CallContext<rpc::Call, rpc::Return>;
+  using FactoryContext = capnp::CallContext<rpc::WorkerFactory::CodeParams, rpc::WorkerFactory::CodeResults>;
+  using Context = kj::OneOf<ObjectContext, FactoryContext>;
+
+  IncomingCall(Line& line, Context context, kj::Own<kj::PromiseFulfiller<void>> fulfiller)
+      : number(line.next_++), context(kj::mv(context)), fulfiller(kj::mv(fulfiller)), line_(kj::addRef(line)) {
     line_->incomingCalls_[number] = this;
   }
   ~IncomingCall() { line_->incomingCalls_.erase(number); }
   KJ_DISALLOW_COPY(IncomingCall);
 
   const Number number;
-  capnp::CallContext<rpc::Call, rpc::Return> context;
+  Context context;
   kj::Own<kj::PromiseFulfiller<void>> fulfiller;
 
  private:
@@ -173,6 +189,29 @@ class Line::ExportedTarget final: public rpc::Target::Server {
     context.releaseParams();
     return answered;
   }
+};
+
+// What gives a named worker's code.
+class Line::Factory final: public rpc::WorkerFactory::Server {
+ public:
+  Factory(Line& line, Number number): line_(kj::addRef(line)), number_(number) {}
+  ~Factory() { line_->noteReleased(number_); }
+
+ protected:
+  kj::Promise<void> code(CodeContext context) override {
+    if (!line_->isOpen()) return KJ_EXCEPTION(DISCONNECTED, LINE_CLOSED);
+    allowCancellation(context);
+    auto paf = kj::newPromiseAndFulfiller<void>();
+    auto incoming = kj::heap<IncomingCall>(*line_, context, kj::mv(paf.fulfiller));
+    auto number = incoming->number;
+    auto answered = paf.promise.attach(kj::mv(incoming));
+    line_->events_->deliver(number, number_, nullptr, nullptr, nullptr);
+    return answered;
+  }
+
+ private:
+  kj::Own<Line> line_;
+  const Number number_;
 };
 
 class Line::ConsoleServer final: public rpc::Console::Server {
@@ -274,6 +313,39 @@ Number Line::load(Number loader, kj::FunctionParam<void(rpc::WorkerCode::Builder
   if (wantsLogs) request.setConsole(kj::heap<ConsoleServer>(*this, worker));
   imports_[worker].capability = capnp::Capability::Client(request.send().getWorker());
   return worker;
+}
+
+Number Line::get(Number loader, kj::StringPtr name, Number factory, bool wantsLogs) {
+  auto request = import(loader).castAs<rpc::Loader>().getRequest();
+  request.setName(name);
+  request.setFactory(kj::heap<Factory>(*this, factory));
+  auto worker = next_++;
+  if (wantsLogs) request.setConsole(kj::heap<ConsoleServer>(*this, worker));
+  imports_[worker].capability = capnp::Capability::Client(request.send().getWorker());
+  return worker;
+}
+
+Number Line::byName(Number loader, NameAct act, kj::StringPtr name) {
+  auto client = import(loader).castAs<rpc::Loader>();
+  auto id = next_++;
+  auto answerFound = [this, id](auto&& response) { answerWithGraph(id, booleanGraph(response.getFound())); };
+  switch (act) {
+    case NameAct::DELETE: {
+      auto request = client.deleteRequest();
+      request.setName(name);
+      return await(id, request.send().then(kj::mv(answerFound)));
+    }
+    case NameAct::ABORT: {
+      auto request = client.abortRequest();
+      request.setName(name);
+      return await(id, request.send().then(kj::mv(answerFound)));
+    }
+    case NameAct::LIST:
+      return await(id, client.listRequest().send().then([this, id](auto&& response) {
+        answerWithGraph(id, namedWorkersGraph(response.getWorkers()));
+      }));
+  }
+  KJ_UNREACHABLE;
 }
 
 Number Line::entrypoint(Number worker, kj::StringPtr name, kj::Maybe<ValueBytes&> props,
@@ -386,6 +458,13 @@ void Line::keepResult(Number id, rpc::Return::Reader result) {
   if (import.capability == nullptr && result.hasPipeline()) import.capability = capnp::Capability::Client(result.getPipeline());
 }
 
+void Line::answerWithGraph(Number id, const ValueGraph& graph) {
+  capnp::MallocMessageBuilder message;
+  auto payload = message.initRoot<rpc::Payload>();
+  writePayload(graph, payload);
+  answer(id, Answer{Answer::Kind::VALUE, payload.asReader().getValue(), nullptr, nullptr, nullptr});
+}
+
 void Line::answerWith(Number id, rpc::Return::Reader result, rpc::Value::Reader value) {
   bool thrown = result.isThrown();
   auto externals = readExternals(thrown ? result.getThrown() : result.getValue());
@@ -433,9 +512,18 @@ void Line::settle(Number call, bool ok, ValueBytes& value, kj::ArrayPtr<const Ou
   }
   requireImports(externals);
   auto& incoming = *found->second;
+  KJ_IF_MAYBE(factory, incoming.context.tryGet<IncomingCall::FactoryContext>()) {
+    (void)factory;
+    auto why = errorMessage(value.root());
+    auto fulfiller = kj::mv(incoming.fulfiller);
+    incomingCalls_.erase(found);
+    fulfiller->reject(kj::Exception(kj::Exception::Type::FAILED, __FILE__, __LINE__, kj::mv(why)));
+    return;
+  }
+  auto& context = incoming.context.get<IncomingCall::ObjectContext>();
   bool large = value.words().asBytes().size() > wire::INLINE_BYTES;
   uint64_t words = CALL_WORDS + externalsWords(externals) + (large ? 0 : value.words().size());
-  auto results = incoming.context.getResults(capnp::MessageSize{words, uint(externals.size()) + 2});
+  auto results = context.getResults(capnp::MessageSize{words, uint(externals.size()) + 2});
   auto payload = ok ? results.initValue() : results.initThrown();
   if (large) {
     auto copy = kj::heapArray<capnp::word>(value.words().size());
@@ -449,6 +537,36 @@ void Line::settle(Number call, bool ok, ValueBytes& value, kj::ArrayPtr<const Ou
   results.setDisposable(disposable);
   incomingCalls_.erase(found);
   incoming.fulfiller->fulfill();
+  expect();
+}
+
+void Line::giveCode(Number call, kj::FunctionParam<void(rpc::WorkerCode::Builder)> fill, kj::Maybe<ValueBytes&> env,
+                    kj::ArrayPtr<const OutgoingExternal> externals, kj::ArrayPtr<const OutgoingExternal> tails) {
+  auto found = incomingCalls_.find(call);
+  if (state_ != State::OPEN || found == incomingCalls_.end() || !found->second->context.is<IncomingCall::FactoryContext>()) {
+    for (auto list: {externals, tails}) {
+      for (auto& external: list) {
+        if (!external.imported) noteReleased(external.id);
+      }
+    }
+    return;
+  }
+  requireImports(externals);
+  requireImports(tails);
+  auto& incoming = *found->second;
+  auto code = incoming.context.get<IncomingCall::FactoryContext>().getResults().initCode();
+  fill(code);
+  KJ_IF_MAYBE(e, env) {
+    auto payload = code.initEnv();
+    payload.setValue(e->root());
+    writeExternals(payload, externals);
+  }
+  auto tailList = code.initTails(uint(tails.size()));
+  for (auto i: kj::indices(tails)) tailList.set(uint(i), capabilityOf(tails[i]).castAs<rpc::Target>());
+  // Erased before the answer wakes anybody.
+  auto fulfiller = kj::mv(incoming.fulfiller);
+  incomingCalls_.erase(found);
+  fulfiller->fulfill();
   expect();
 }
 

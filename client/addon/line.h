@@ -86,6 +86,12 @@ class Line final: public kj::Refcounted, private kj::TaskSet::ErrorHandler {
   // `fill` writes everything but `env` and `tails`.
   Number load(Number loader, kj::FunctionParam<void(rpc::WorkerCode::Builder)> fill, kj::Maybe<ValueBytes&> env,
               kj::ArrayPtr<const OutgoingExternal> externals, kj::ArrayPtr<const OutgoingExternal> tails, bool wantsLogs);
+  Number get(Number loader, kj::StringPtr name, Number factory, bool wantsLogs);
+  // `fill` writes everything but `env` and `tails`.
+  void giveCode(Number call, kj::FunctionParam<void(rpc::WorkerCode::Builder)> fill, kj::Maybe<ValueBytes&> env,
+                kj::ArrayPtr<const OutgoingExternal> externals, kj::ArrayPtr<const OutgoingExternal> tails);
+  enum class NameAct { DELETE, ABORT, LIST };   // as in wire.ts
+  Number byName(Number loader, NameAct act, kj::StringPtr name);
   Number entrypoint(Number worker, kj::StringPtr name, kj::Maybe<ValueBytes&> props,
                     kj::ArrayPtr<const OutgoingExternal> externals, const WorkerLimits& limits);
   Number revoke(Number worker);
@@ -104,6 +110,7 @@ class Line final: public kj::Refcounted, private kj::TaskSet::ErrorHandler {
 
  private:
   class ExportedTarget;
+  class Factory;
   class ConsoleServer;
   struct IncomingCall;
 
@@ -144,6 +151,7 @@ class Line final: public kj::Refcounted, private kj::TaskSet::ErrorHandler {
   kj::Array<IncomingExternal> readExternals(rpc::Payload::Reader payload);
 
   Number await(Number id, kj::Promise<void> answer);
+  void answerWithGraph(Number id, const ValueGraph& graph);
   kj::Promise<void> receive(Number id, capnp::Response<rpc::Return> response);
   void keepResult(Number id, rpc::Return::Reader result);
   void answerWith(Number id, rpc::Return::Reader result, rpc::Value::Reader value);

@@ -56,6 +56,8 @@ SupervisorOptions toSupervisorOptions(napi_env env, napi_value from) {
   }
   readNumber(env, from, "workersMax", options.workersMax);
   readNumber(env, from, "codeCacheMbMax", options.codeCacheMbMax, 0);
+  readNumber(env, from, "namedIdleMsMax", options.namedIdleMsMax);
+  readNumber(env, from, "namedMemoryMbMax", options.namedMemoryMbMax);
   return options;
 }
 

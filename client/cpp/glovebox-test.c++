@@ -475,5 +475,47 @@ TEST(Client, AToolIsToldOfCallsAsATail) {
   EXPECT_THAT(events[0], HasSubstr("\"rpcMethod\":\"run\""));
 }
 
+TEST(Client, ANamedWorkerIsMadeWhenItIsNeededAndAgainWhenItIsGone) {
+  int asked = 0;
+  auto factory = [&]() {
+    asked++;
+    return Code{.compatibilityDate = "2026-03-01",
+                .modules = {{"m.js",
+                             "let n = 0;\n"
+                             "export default { count: () => ++n, wait: () => new Promise((r) => setTimeout(r, 60_000)) };"}}};
+  };
+  auto& client = world().client();
+  auto stub = client.get("tenant", factory).entrypoint();
+  EXPECT_EQ(outcome(stub.call("count", {0})), "1");
+  EXPECT_EQ(outcome(client.get("tenant", factory).entrypoint().call("count", {0})), "2");
+  EXPECT_EQ(asked, 1);
+  auto list = client.list().wait(world().waitScope());
+  ASSERT_EQ(list.size(), 1u);
+  EXPECT_EQ(list[0].name, "tenant");
+  EXPECT_TRUE(list[0].live);
+
+  auto waiting = stub.call("wait", {0});
+  EXPECT_TRUE(client.abort("tenant").wait(world().waitScope()));
+  EXPECT_EQ(outcome(kj::mv(waiting)), "ended aborted");
+  EXPECT_EQ(outcome(stub.call("count", {0})), "1");
+  EXPECT_EQ(asked, 2);
+
+  EXPECT_TRUE(client.remove("tenant").wait(world().waitScope()));
+  EXPECT_FALSE(client.remove("tenant").wait(world().waitScope()));
+  EXPECT_EQ(outcome(stub.call("count", {0})), "ended revoked");
+}
+
+TEST(Client, WhatAFactoryThrowsIsThrownByTheCallsThatWaitAndNotRemembered) {
+  bool broken = true;
+  auto stub = world().client().get("broken", [&]() -> kj::Promise<Code> {
+    if (broken) throw Thrown("RangeError", "no such tenant");
+    return Code{.compatibilityDate = "2026-03-01", .modules = {{"m.js", "export default { x: () => 7 };"}}};
+  }).entrypoint();
+  EXPECT_THAT(outcome(stub.call("x", {0})), testing::AllOf(StartsWith("thrown Error: "), HasSubstr("no such tenant")));
+  broken = false;
+  EXPECT_EQ(outcome(stub.call("x", {0})), "7");
+  EXPECT_TRUE(world().client().remove("broken").wait(world().waitScope()));
+}
+
 }  // namespace
 }  // namespace glovebox::client

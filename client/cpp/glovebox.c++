@@ -57,9 +57,9 @@ Client Client::connect(UvEventPort& port, const std::string& socketPath) {
   return Client(connectToSupervisor(port, socketPath.c_str()));
 }
 
-Worker Client::load(Code code) {
-  auto request = loader_.loadRequest();
-  auto to = request.initCode();
+namespace {
+
+void writeCode(Code&& code, rpc::WorkerCode::Builder to) {
   to.setCompatibilityDate(asText(code.compatibilityDate));
   auto flags = to.initCompatibilityFlags(static_cast<unsigned>(code.compatibilityFlags.size()));
   for (unsigned i = 0; i < code.compatibilityFlags.size(); i++) flags.set(i, asText(code.compatibilityFlags[i]));
@@ -71,8 +71,63 @@ Worker Client::load(Code code) {
   writeLimits(code.limits, to.initLimits());
   auto tails = to.initTails(static_cast<unsigned>(code.tails.size()));
   for (unsigned i = 0; i < code.tails.size(); i++) tails.set(i, code.tails[i].target());
+}
+
+class Factory final: public rpc::WorkerFactory::Server {
+ public:
+  explicit Factory(std::function<kj::Promise<Code>()> callback): callback_(std::move(callback)) {}
+
+ protected:
+  kj::Promise<void> code(CodeContext context) override {
+    return kj::evalNow([&]() { return callback_(); }).then([context](Code code) mutable {
+      writeCode(std::move(code), context.getResults().initCode());
+    });
+  }
+
+ private:
+  std::function<kj::Promise<Code>()> callback_;
+};
+
+}  // namespace
+
+Worker Client::load(Code code) {
+  auto request = loader_.loadRequest();
   if (code.console) request.setConsole(kj::heap<ConsoleServer>(std::move(code.console)));
+  writeCode(std::move(code), request.initCode());
   return Worker(request.send().getWorker());
+}
+
+Worker Client::get(const std::string& name, std::function<kj::Promise<Code>()> factory,
+                   std::function<void(const LogLine&)> console) {
+  auto request = loader_.getRequest();
+  request.setName(asText(name));
+  request.setFactory(kj::heap<Factory>(std::move(factory)));
+  if (console) request.setConsole(kj::heap<ConsoleServer>(std::move(console)));
+  return Worker(request.send().getWorker());
+}
+
+kj::Promise<bool> Client::remove(const std::string& name) {
+  auto request = loader_.deleteRequest();
+  request.setName(asText(name));
+  return request.send().then([](auto&& response) { return response.getFound(); });
+}
+
+kj::Promise<bool> Client::abort(const std::string& name) {
+  auto request = loader_.abortRequest();
+  request.setName(asText(name));
+  return request.send().then([](auto&& response) { return response.getFound(); });
+}
+
+kj::Promise<std::vector<NamedWorker>> Client::list() {
+  return loader_.listRequest().send().then([](auto&& response) {
+    std::vector<NamedWorker> workers;
+    for (auto worker: response.getWorkers()) {
+      auto name = worker.getName();
+      workers.push_back({std::string(name.begin(), name.size()), worker.getLive(), worker.getCallsInFlight(),
+                         worker.getMemoryBytes(), worker.getIdleMs()});
+    }
+    return workers;
+  });
 }
 
 kj::Promise<std::string> Client::status() {

@@ -56,6 +56,15 @@ struct Code {
   std::function<void(const LogLine&)> console;  // called in the event loop, logs before the result; empty: dropped
 };
 
+// What is known of a worker with a name.
+struct NamedWorker {
+  std::string name;
+  bool live;  // it has a process now
+  uint32_t callsInFlight;
+  uint64_t memoryBytes;  // of its process alone, when that was last looked at
+  uint64_t idleMs;       // since its last call
+};
+
 // A loaded worker: a process of its own, fresh, never shared. It ends when this and every Stub that came from it are gone.
 class Worker {
  public:
@@ -85,6 +94,19 @@ class Client {
   // Returns at once: what is wrong with the code is answered to each call, and a console that throws gets no more lines.
   // Throws kj::Exception only if `env` cannot be sent.
   Worker load(Code code);
+
+  // The warm worker of that name, at most 1024 bytes. `factory` gives its code each time there is none: at first, and when it has
+  // died, failed to start, was aborted or evicted; called in the event loop, once however many calls wait. What it throws is
+  // Thrown by those. Stubs of the worker outlive all that, what came out of their calls does not. Worker::revoke() does nothing:
+  // others may use the worker. `Code::console` is not used.
+  Worker get(const std::string& name, std::function<kj::Promise<Code>()> factory,
+             std::function<void(const LogLine&)> console = {});
+  // Ends it and forgets the name: calls under way, and later ones on stubs of it, end as `revoked`. False: there is none.
+  kj::Promise<bool> remove(const std::string& name);
+  // Ends it now: calls under way end as `aborted`, the next one has it made again. False: there is none.
+  kj::Promise<bool> abort(const std::string& name);
+  // Latest use first.
+  kj::Promise<std::vector<NamedWorker>> list();
 
   kj::Promise<std::string> status();  // JSON: layers in force, pool, live workers, endings by code
 

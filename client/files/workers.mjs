@@ -2,4 +2,5 @@
 import glovebox from "./glovebox.cjs";
 export const {
   RpcTarget, WorkerEntrypoint, DurableObject, WorkflowEntrypoint, RpcPromise, RpcProperty, RpcStub, ServiceStub, env, exports, waitUntil,
+  abortIsolate,
 } = glovebox;

@@ -39,6 +39,12 @@ interface Line {
   // An import for an export of our own: calls on it come back as `deliver`.
   loopback(target: number): number;
   load(loader: number, code: NativeCode, wantsLogs: boolean): number;
+  // `factory`: an export of our own. When code is wanted it is delivered as a call without path and arguments, to be answered
+  // by giveCode() or, with an error whose message says why not, by settle().
+  get(loader: number, name: string, factory: number, wantsLogs: boolean): number;
+  giveCode(call: number, code: NativeCode): void;
+  // A call: answered with a boolean, or a list (NAME_... in wire.ts).
+  byName(loader: number, act: number, name: string): number;
   entrypoint(worker: number, name: string, props: ValueBytes | undefined, externals: NativeExternal[], limits: WorkerLimits | undefined): number;
   // A call: answered with an empty value when the worker is revoked.
   revoke(worker: number): number;
@@ -88,6 +94,8 @@ export interface NativeSupervisorOptions {
   allowMissing: string[] | undefined;     // of `layers`
   workersMax: number | undefined;
   codeCacheMbMax: number | undefined;
+  namedIdleMsMax: number | undefined;
+  namedMemoryMbMax: number | undefined;
   limits: Partial<WorkerLimits> | undefined;
 }
 

@@ -11,6 +11,7 @@ export { RpcPromise, RpcProperty, RpcStub, ServiceStub } from "../../ipc/js/stub
 // What `cloudflare:workers` has besides, for packages that import it. A Node program has no bindings of its own.
 export const env: Record<string, unknown> = {};
 export const exports: Record<string, unknown> = {};
+export function abortIsolate(): never { throw new Error("abortIsolate() ends a worker, and this is a program. It can end with process.exit()."); }
 export function waitUntil(promise: unknown): void {
   Promise.resolve(promise).catch((error: unknown) => queueMicrotask(() => { throw error; }));
 }

@@ -4,8 +4,8 @@ import { Session } from "../../ipc/js/session.ts";
 import type { WorkerLimits } from "../../ipc/js/limits.ts";
 import type { Host } from "../../ipc/js/session.ts";
 import { ANSWER_THROWN, ANSWER_VALUE } from "../../ipc/js/wire.ts";
-import type { AnswerKind, Ending, ExternalKind, Wire, WorkerCode } from "../../ipc/js/wire.ts";
-import type { Line, NativeAccount, NativeEvents, NativeExternal } from "./addon.d.ts";
+import type { AnswerKind, Ending, ExternalKind, NameAct, Wire, WorkerCode } from "../../ipc/js/wire.ts";
+import type { Line, NativeAccount, NativeCode, NativeEvents, NativeExternal } from "./addon.d.ts";
 import { decode, encode } from "./codec.ts";
 import type { CodecHooks } from "./codec.ts";
 import { GloveboxError } from "./errors.ts";
@@ -81,8 +81,23 @@ export class ClientLine implements Wire, NativeEvents {
   loopback(target: number): number { return this.#line.loopback(target); }
 
   load(loader: number, code: WorkerCode): number {
+    return this.#line.load(loader, this.#nativeCode(code), this.#options.console !== undefined);
+  }
+
+  get(loader: number, name: string, factory: number): number {
+    return this.#line.get(loader, name, factory, this.#options.console !== undefined);
+  }
+
+  giveCode(call: number, code: WorkerCode): void {
+    const native = this.#nativeCode(code);
+    if (!this.#closed) this.#line.giveCode(call, native);
+  }
+
+  byName(loader: number, act: NameAct, name: string): number { return this.#line.byName(loader, act, name); }
+
+  #nativeCode(code: WorkerCode): NativeCode {
     const env = code.env === undefined ? undefined : encode(code.env, this.#hooks, ENV_BYTES_MAX);
-    return this.#line.load(loader, {
+    return {
       compatibilityDate: code.compatibilityDate,
       compatibilityFlags: code.compatibilityFlags,
       mainModule: code.mainModule,
@@ -91,7 +106,7 @@ export class ClientLine implements Wire, NativeEvents {
       envExternals: env?.externals ?? [],
       limits: code.limits,
       tails: this.session.externalsOfTails(code.tails),
-    }, this.#options.console !== undefined);
+    };
   }
 
   entrypoint(worker: number, name: string, props: unknown, limits: WorkerLimits | undefined): number {

@@ -12,11 +12,15 @@ export interface SupervisorOptions {
   allowMissing?: string[];
   workersMax?: number;
   codeCacheMbMax?: number;
+  namedIdleMsMax?: number;
+  namedMemoryMbMax?: number;
   limits?: Partial<WorkerLimits>;
 }
 
 // Each number, with the flag of `glovebox serve` that means it.
-const NUMBERS = { poolSize: "--pool", workersMax: "--workers", codeCacheMbMax: "--code-cache-mb" } as const;
+const NUMBERS = {
+  poolSize: "--pool", workersMax: "--workers", codeCacheMbMax: "--code-cache-mb", namedIdleMsMax: "--named-idle-ms", namedMemoryMbMax: "--named-memory-mb",
+} as const;
 const MAY_BE_ZERO: readonly string[] = ["codeCacheMbMax"];   // then there is none
 const NAMES = ["profile", "allowMissing", "limits", ...Object.keys(NUMBERS)];
 const UINT32_MAX = 0xffffffff;

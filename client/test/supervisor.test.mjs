@@ -218,7 +218,7 @@ test("a wrong option is told with what was got and what is expected", async () =
     [{ socket: "/x", inProcess: true }, "connect() got `socket` and `inProcess`: the daemon behind a socket runs and is configured already. Leave one of them out."],
     [{ socket: "/x", supervisor: {} }, "connect() got `socket` and `supervisor`: the daemon behind a socket runs and is configured already. Leave one of them out."],
     [{ supervisor: ["--profile"] }, "connect() expects `supervisor` to be an object such as { profile: \"jitless\" }, got an array."],
-    [{ supervisor: { pool: 1 } }, "connect() knows no option `supervisor.pool`; there are: profile, allowMissing, limits, poolSize, workersMax, codeCacheMbMax."],
+    [{ supervisor: { pool: 1 } }, "connect() knows no option `supervisor.pool`; there are: profile, allowMissing, limits, poolSize, workersMax, codeCacheMbMax, namedIdleMsMax, namedMemoryMbMax."],
     [{ supervisor: { profile: "fast" } }, "connect() expects `supervisor.profile` to be one of \"default\", \"no-wasm\", \"jitless\", got \"fast\"."],
     [{ supervisor: { poolSize: 0 } }, "connect() expects `supervisor.poolSize` to be a whole number from 1 to 4294967295, got 0."],
     [{ supervisor: { limits: { cpuMs: 1.5 } } }, "connect() expects `supervisor.limits.cpuMs` to be a whole number from 1 to 4294967295, got 1.5."],

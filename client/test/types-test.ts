@@ -39,7 +39,7 @@ const handlers = {
 export async function program(): Promise<void> {
   await using glovebox = await connect({
     inProcess: true, console: (message) => { const text: string = message.text; void text; },
-    supervisor: { profile: "jitless", poolSize: 2, allowMissing: ["landlock"], workersMax: 1, codeCacheMbMax: 0, limits: { cpuMs: 1, wallMs: 1, memoryMb: 1, subRequests: 1, heapMb: 1, startupCpuMs: 1, callsInFlight: 1, capabilities: 1,
+    supervisor: { profile: "jitless", poolSize: 2, allowMissing: ["landlock"], workersMax: 1, codeCacheMbMax: 0, namedIdleMsMax: 1, namedMemoryMbMax: 1, limits: { cpuMs: 1, wallMs: 1, memoryMb: 1, subRequests: 1, heapMb: 1, startupCpuMs: 1, callsInFlight: 1, capabilities: 1,
       timers: 1, logBytes: 1, resultBytes: 1, idleMs: 1, lifetimeMs: 1 } },
   });
   await connect({ socket: "/run/glovebox" });
@@ -72,7 +72,10 @@ export async function program(): Promise<void> {
   using worker = loader.load(code);
   loader.get("name", () => code);
   loader.get(null, async () => code)[Symbol.dispose]();
-  const there: boolean = loader.delete("name");
+  const there: boolean = await loader.delete("name");
+  const ended: boolean = await loader.abort("name");
+  const [row] = await loader.list();
+  const about: [string, boolean, number, number, number] = [row!.name, row!.live, row!.callsInFlight, row!.memoryBytes, row!.idleMs];
 
   // Without a type, anything goes.
   const untyped = worker.getEntrypoint();
@@ -153,5 +156,5 @@ export async function program(): Promise<void> {
   }
   same<typeof SameRpcTarget, typeof RpcTarget>(true);
   waitUntil(glovebox.closed);
-  void [there, answer, echoed, n, yes, any, other, first, value, pipelined, read, found, inside, list, when, optional, beside, inMap, sum, again, doubled, posted, own, promise, env];
+  void [there, ended, about, answer, echoed, n, yes, any, other, first, value, pipelined, read, found, inside, list, when, optional, beside, inMap, sum, again, doubled, posted, own, promise, env];
 }

@@ -56,6 +56,13 @@ export interface SupervisorOptions {
    * What may be kept of compiled modules, in MiB, so that loading the same modules again is quicker. Absent: 64. 0: nothing is kept.
    */
   codeCacheMbMax?: number | undefined;
+  /** How long a named worker stays warm without a call, in milliseconds, unless it asks for less. Absent: 600,000. */
+  namedIdleMsMax?: number | undefined;
+  /**
+   * Memory of all named workers together, in MiB, the pages that they share with others aside. Beyond it those least recently used
+   * are evicted, unless a call is under way in them. Absent: a quarter of the machine's.
+   */
+  namedMemoryMbMax?: number | undefined;
   /** The policy: of each limit the most that a load may ask for, and what it gets if it asks for nothing. */
   limits?: WorkerLimits | undefined;
 }
@@ -208,15 +215,40 @@ export class WorkerLoader {
   /** A fresh worker. Throws at once if `code` is malformed; what is wrong with the modules is told by each call. */
   load(code: WorkerCode): WorkerStub;
   /**
-   * The worker of that name, which stays warm: there is one for each loader and name until `delete()`, or until it dies; then the
-   * next `get()` makes it again. Without a name (null or undefined): a fresh one, as from `load()`.
+   * The worker of that name, which stays warm: there is one for each loader and name until `delete()`. It is made when there is none:
+   * at first, and again when it has died, failed to start, was aborted, or was evicted between calls (`SupervisorOptions.namedIdleMsMax`,
+   * `namedMemoryMbMax`, `workersMax`). Stubs and entrypoints outlive that, and their next call has it made again; what came out of a
+   * call does not, and keeps the worker from being evicted. A call under way when the worker dies fails, and is not repeated.
+   * Without a name (null or undefined): a fresh one, as from `load()`.
    *
-   * `getCode` is called when there is none, once however many ask. The stub may be used at once, and calls wait for the code.
-   * If `getCode` fails, each of them fails with its error, and the next `get()` asks again.
+   * `getCode` is called when there is none, once however many ask, and not before this returns. The stub may be used at once, and calls
+   * wait for the code. If `getCode` fails, each of them fails with its error, and the next call or `get()` asks again. The latest
+   * `getCode` given is the one that is asked.
    */
   get(name: string | null | undefined, getCode: () => WorkerCode | PromiseLike<WorkerCode>): WorkerStub;
-  /** Ends the worker of that name, for everybody. False: there is none. Not part of Cloudflare's API. */
-  delete(name: string): boolean;
+  /**
+   * Ends the worker of that name, for everybody, and forgets the name: calls under way and later ones on stubs of it fail with
+   * `"revoked"`. False: there is none. Not part of Cloudflare's API.
+   */
+  delete(name: string): Promise<boolean>;
+  /**
+   * Ends the worker of that name now: calls under way fail with `"aborted"`, and the next one has it made again. False: there is none.
+   * Not part of Cloudflare's API.
+   */
+  abort(name: string): Promise<boolean>;
+  /** The names that live or are held, latest use first. Not part of Cloudflare's API. */
+  list(): Promise<NamedWorker[]>;
+}
+
+export interface NamedWorker {
+  name: string;
+  /** It has a process now. */
+  live: boolean;
+  callsInFlight: number;
+  /** Of its process alone, when that was last looked at. */
+  memoryBytes: number;
+  /** Since its last call. */
+  idleMs: number;
 }
 
 export class WorkerStub implements Disposable, AsyncDisposable {

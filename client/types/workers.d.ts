@@ -7,5 +7,7 @@ export { DurableObject, RpcPromise, RpcProperty, RpcStub, RpcTarget, ServiceStub
 export const env: Record<string, any>;
 /** Empty as well. */
 export const exports: Record<string, any>;
+/** Throws: this is a program, and no worker. */
+export function abortIsolate(reason?: unknown): never;
 /** There is no invocation to end: the promise goes on, and if it is rejected that is an uncaught exception. */
 export function waitUntil(promise: PromiseLike<unknown>): void;

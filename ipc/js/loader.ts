@@ -1,33 +1,55 @@
 // Worker Loader's own objects: WorkerLoader makes workers, a WorkerStub leads to their entrypoints. What `load()` is given is
-// checked here, synchronously and with Cloudflare's texts; what is wrong with the code itself is told by each call. A worker of
-// `get()` may be asked for entrypoints, and they be called, before its code is there: all of that waits in Cap'n Proto.
+// checked here, synchronously and with Cloudflare's texts; what is wrong with the code itself is told by each call. A worker may
+// be asked for entrypoints, and they be called, before its code is there: all of that waits in Cap'n Proto.
+//
+// Which worker has a name, and when it is made again, is the supervisor's business. It asks for the code by the factory that
+// the latest get() gave.
 
 import {
-  PlainError, PlainTypeError, Table, isArray, isArrayBufferView, jsonStringify, objectKeys, push, slice, symbolDispose,
+  PlainError, PlainTypeError, Table, isArray, isArrayBufferView, codeUnitAt, jsonStringify, objectKeys, push, slice, symbolDispose,
 } from "./primordials.ts";
 import { checkLimits } from "./limits.ts";
 import type { WorkerLimits } from "./limits.ts";
-import { EntrypointReference } from "./session.ts";
+import { EntrypointReference, textOf } from "./session.ts";
 import type { Session } from "./session.ts";
 import { CapabilityState, stubDisposed } from "./stub.ts";
 import { newScope, stubOf } from "./stub-state.ts";
 import type { Import, Scope } from "./stub-state.ts";
-import type { WorkerCode } from "./wire.ts";
+import { NAMES_LIST, NAME_ABORT, NAME_DELETE } from "./wire.ts";
+import type { CallNumber, NameAct, NamedWorker, WorkerCode } from "./wire.ts";
 
 const TOKEN = {};   // only this file makes WorkerStubs
 
 type Fields = Record<string, unknown>;
 
-// A worker, or the promise of one.
+// A worker, or the promise of one, or a name.
 interface Worker {
   readonly import: Import;
   readonly scope: Scope;
   promised: boolean;   // its code is not there yet
 }
 
+// What the supervisor asks for a named worker's code.
+export interface CodeFactory {
+  readonly name: string;
+  getCode: GetCode;
+}
+
+interface Named extends Worker {
+  readonly factory: CodeFactory;
+  // Entrypoints without props and limits, by their names: to get one again costs nothing then.
+  readonly plain: Table<Import, string>;
+}
+
+// Names that are remembered on this side, so that to get a warm worker costs no message. Others are as good.
+const NAMES_KEPT = 256;
+const NAME_BYTES_MAX = 1024;   // ipc/wire-limits.h
+
 export class WorkerLoader {
   readonly #import: Import;
-  readonly #named = new Table<Worker, string>();
+  // Least recently used first. Empty where invocations end: there each has what it got, and no other.
+  readonly #named = new Table<Named, string>();
+  #latest: Named | undefined;
 
   constructor(imported: Import) { this.#import = imported; }
 
@@ -41,9 +63,9 @@ export class WorkerLoader {
     return this.#ownStub({ import: session.hold(id, scope), scope, promised: false });
   }
 
-  // One worker for each name, kept warm until delete(), or until it dies: then the next get() makes it again. Without a name
-  // (null) it is the caller's own, as from load(). `getCode` is called when there is none, and only then; what it throws, and
-  // what is wrong with what it gives, is told by each call on the stubs that wait for it, and not remembered longer.
+  // The warm worker of that name, until delete(); it is made when there is none, and again when it has died or was evicted. Without
+  // a name (null) it is the caller's own, as from load(). `getCode` is called when there is none, and only then; what it throws, and
+  // what is wrong with what it gives, is told by each call that waits for it, and not remembered longer.
   get(name: unknown, getCode: unknown): WorkerStub {
     if (typeof getCode !== "function") throw new PlainTypeError("Failed to execute 'get' on 'WorkerLoader': parameter 2 is not of type 'Function'.");
     const session = this.#import.session;
@@ -53,25 +75,48 @@ export class WorkerLoader {
       void this.#fulfill(worker, getCode as GetCode);
       return this.#ownStub(worker);
     }
-    const id = `${name as string}`;
-    let worker = this.#named.get(id);
-    if (worker === undefined || isOver(worker)) {
-      worker?.import.release();   // its entrypoints may be in use still
-      worker = this.#promise(this.#import.owner);
-      this.#named.set(id, worker);
-      void this.#fulfill(worker, getCode as GetCode);
+    const id = checkName(name);
+    let named = this.#named.get(id);
+    if (named === undefined) named = this.#get(id, getCode as GetCode);
+    else named.factory.getCode = getCode as GetCode;
+    if (session.host.collects && named !== this.#latest) {
+      this.#latest = named;
+      this.#named.delete(id);
+      this.#named.set(id, named);
+      if (this.#named.size > NAMES_KEPT) this.#named.delete(this.#named.first()!);
     }
-    return new WorkerStub(TOKEN, worker, false);
+    return new WorkerStub(TOKEN, named, false);
   }
 
-  // Ends the worker of that name, for everybody. False: there is none.
-  delete(name: unknown): boolean {
-    const id = `${name as string}`;
-    const worker = this.#named.get(id);
-    if (worker === undefined) return false;
+  #get(name: string, getCode: GetCode): Named {
+    const session = this.#import.session;
+    const factory: CodeFactory = { name, getCode };
+    const scope = newScope();
+    const id = session.writing(scope, () => session.wire.get(this.#import.id, name, session.exportFactory(factory)));
+    const named: Named = { import: session.hold(id, scope), scope, promised: false, factory, plain: new Table() };
+    session.collect(named, named.import);
+    return named;
+  }
+
+  // Ends the worker of that name, for everybody, and forgets the name. False: there is none.
+  async delete(name: unknown): Promise<boolean> {
+    if (name === undefined || name === null) return false;
+    const id = checkName(name);
     this.#named.delete(id);
-    end(worker);
-    return true;
+    this.#latest = undefined;
+    return this.#byName(NAME_DELETE, id) as Promise<boolean>;
+  }
+
+  // Ends it now; the next call, or the next get(), makes it again. False: there is none.
+  async abort(name: unknown): Promise<boolean> { return this.#byName(NAME_ABORT, checkName(name)) as Promise<boolean>; }
+
+  // Named workers, in order of their last use, latest first.
+  async list(): Promise<NamedWorker[]> { return this.#byName(NAMES_LIST, "") as Promise<NamedWorker[]>; }
+
+  #byName(act: NameAct, name: string): Promise<unknown> {
+    const session = this.#import.session;
+    session.check(this.#import);
+    return session.ask(() => session.wire.byName(this.#import.id, act, name)).result;
   }
 
   // For the session: what is passed on when the loader is.
@@ -107,8 +152,7 @@ export class WorkerLoader {
     try {
       const code = await getCode();
       if (!worker.promised) return;
-      if (!isObject(code)) throw new PlainTypeError("Incorrect type for Promise: the Promise did not resolve to 'WorkerCode'.");
-      const checked = checkCode(code);
+      const checked = checkGiven(code);
       session.check(this.#import);
       const loaded = session.writing(scope, () => session.wire.load(this.#import.id, checked));
       settle(worker);
@@ -119,14 +163,48 @@ export class WorkerLoader {
   }
 }
 
+// The supervisor needs a named worker's code.
+export async function giveCode(session: Session, call: CallNumber, factory: CodeFactory, scope: Scope | undefined): Promise<void> {
+  try {
+    const { getCode } = factory;
+    const checked = checkGiven(await getCode());
+    session.writing(scope, () => session.wire.giveCode(call, checked));
+  } catch (error) {
+    const words = `The code of the worker "${factory.name}" could not be had: ${textOf(error)}`;
+    session.codeFailed(words, error);
+    session.refuse(call, words);
+  }
+}
+
+function checkGiven(code: unknown): WorkerCode {
+  if (!isObject(code)) throw new PlainTypeError("Incorrect type for Promise: the Promise did not resolve to 'WorkerCode'.");
+  return checkCode(code);
+}
+
+function checkName(value: unknown): string {
+  const name = `${value as string}`;
+  // UTF-8 has at most three bytes for a unit.
+  if (name.length * 3 > NAME_BYTES_MAX && utf8Length(name) > NAME_BYTES_MAX) {
+    throw new PlainTypeError(`The name of a worker is limited to ${NAME_BYTES_MAX} bytes.`);
+  }
+  return name;
+}
+
+function utf8Length(text: string): number {
+  let bytes = 0;
+  for (let i = 0; i < text.length; i++) {
+    const unit = codeUnitAt(text, i);
+    bytes += unit < 0x80 ? 1 : unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 2 : 3;   // a pair of surrogates: four
+  }
+  return bytes;
+}
+
 type GetCode = () => unknown;
 
 const CODE_NEVER_CAME = "The worker could not be loaded: its code did not come.";
 const INVOCATION_OVER = "The invocation in which getCode() was to give the worker's code is over.";
 
 function isObject(value: unknown): value is Fields { return typeof value === "object" && value !== null; }
-
-function isOver({ scope }: Worker): boolean { return scope.revoked || scope.over === true || scope.failure !== undefined; }
 
 // False: it was before.
 function settle(worker: Worker): boolean {
@@ -145,11 +223,11 @@ function end(worker: Worker): void {
 }
 
 export class WorkerStub {
-  readonly #worker: Worker;
+  readonly #worker: Worker | Named;
   readonly #isOwn: boolean;   // the worker ends with it; otherwise it has a name, and others may use it
   #disposed = false;
 
-  constructor(token: unknown, worker: Worker, isOwn: boolean) {
+  constructor(token: unknown, worker: Worker | Named, isOwn: boolean) {
     if (token !== TOKEN) throw new PlainTypeError("Illegal constructor");
     this.#worker = worker;
     this.#isOwn = isOwn;
@@ -162,6 +240,9 @@ export class WorkerStub {
     if (this.#disposed) throw stubDisposed();
     session.check(imported);
     const { props, limits } = entrypointOptions(options);
+    if ("plain" in this.#worker && session.host.collects && props === undefined && limits === undefined) {
+      return new CapabilityState("ServiceStub", plainEntrypoint(this.#worker, entrypointName(name)), this.#worker).proxy;
+    }
     const id = session.writing(scope, () => session.wire.entrypoint(imported.id, entrypointName(name), props, limits));
     const entrypoint = session.hold(id, scope);
     entrypoint.isPromise = this.#worker.promised;
@@ -184,6 +265,17 @@ export class WorkerStub {
   }
 
   async [Symbol.asyncDispose](): Promise<void> { this[symbolDispose](); }
+}
+
+function plainEntrypoint(named: Named, name: string): Import {
+  let entrypoint = named.plain.get(name);
+  if (entrypoint === undefined) {
+    const { import: { session, id: worker }, scope } = named;
+    const id = session.writing(scope, () => session.wire.entrypoint(worker, name, undefined, undefined));
+    named.plain.set(name, entrypoint = session.hold(id, scope));
+    session.collect(named, entrypoint);
+  }
+  return entrypoint;
 }
 
 // -- What load() is given ------------------------------------------------------------------------------------------------------

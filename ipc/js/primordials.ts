@@ -74,10 +74,14 @@ export class Table<V, K = number> {
   static #set = uncurryThis(Map.prototype.set) as <K, V>(map: Map<K, V>, key: K, value: V) => void;
   static #delete = uncurryThis(Map.prototype.delete) as <K, V>(map: Map<K, V>, key: K) => boolean;
   static #forEach = uncurryThis(Map.prototype.forEach) as <K, V>(map: Map<K, V>, visit: (value: V, key: K) => void) => void;
+  static #keys = uncurryThis(Map.prototype.keys) as <K, V>(map: Map<K, V>) => Iterator<K>;
+  static #next = uncurryThis((getPrototypeOf(new Map().keys()) as Iterator<unknown>).next) as <K>(iterator: Iterator<K>) => IteratorResult<K>;
   static #size = uncurryThis(getOwnPropertyDescriptor(Map.prototype, "size")!.get!) as (map: Map<unknown, unknown>) => number;
   get(key: K): V | undefined { return Table.#get(this.#map, key); }
   set(key: K, value: V): void { Table.#set(this.#map, key, value); }
   delete(key: K): boolean { return Table.#delete(this.#map, key); }
   forEach(visit: (value: V, key: K) => void): void { Table.#forEach(this.#map, visit); }
   get size(): number { return Table.#size(this.#map); }
+  // The key that has been there longest.
+  first(): K | undefined { return Table.#next(Table.#keys(this.#map)).value as K | undefined; }
 }

@@ -1,7 +1,7 @@
 // One line's worth of objects: what we hold of others (imports), what others hold of ours (exports), and the calls both ways.
 // Above it are stubs, below it a Wire. Everything that comes from the other side may be hostile.
 
-import { PlainError, Table, apply, dataCloneError, defineProperty, push, symbolDispose } from "./primordials.ts";
+import { PlainError, Table, apply, dataCloneError, defineProperty, getOwnPropertyDescriptor, push, symbolDispose } from "./primordials.ts";
 import { Call, CapabilityState, otherRequest, promiseOf, stubDisposed } from "./stub.ts";
 import { find, inherits, isCallableInstance, RpcTarget, use } from "./receiver.ts";
 import type { Callable, Found, Root } from "./receiver.ts";
@@ -9,7 +9,8 @@ import { Import, stubOf } from "./stub-state.ts";
 import type { Scope } from "./stub-state.ts";
 import { StreamBridge } from "./streams.ts";
 import type { StreamClasses } from "./streams.ts";
-import { WorkerLoader } from "./loader.ts";
+import { WorkerLoader, giveCode } from "./loader.ts";
+import type { CodeFactory } from "./loader.ts";
 import {
   ANSWER_ENDED, ANSWER_THROWN, ANSWER_VALUE,
   EXTERNAL_LOADER, EXTERNAL_READABLE, EXTERNAL_SERVICE, EXTERNAL_STUB, EXTERNAL_WRITABLE,
@@ -51,6 +52,7 @@ interface Export {
   retains: boolean;              // keeps its invocation going
   dispose: (() => void) | undefined;
   entrypoint: unknown;           // not an object but an entrypoint, made for each call
+  factory: CodeFactory | undefined;   // not an object but what gives a named worker's code
 }
 
 // A class or handler that is handed over as an entrypoint: each call makes an instance.
@@ -69,6 +71,8 @@ export class Session implements WireEvents {
   readonly #callsOf = new Table<number>();
   readonly #exportsOf = new Table<number>();
   readonly #expected = new Table<{ owner: number; fail: () => void }>();
+  // What was thrown here while a named worker's code was to be given, by the words in which those are told who wait for it.
+  readonly #failures = new Table<{ error: unknown }, string>();
   #nextExport = 1;
   #retaining = 0;
   // Stubs made since the last value was read.
@@ -108,6 +112,16 @@ export class Session implements WireEvents {
     return call;
   }
 
+  // A question that is no call of an object's; answered as one.
+  ask(send: () => CallNumber): Call {
+    this.host.mayCall();
+    if (this.#lost !== undefined) throw this.#lost;
+    const call = new Call(this, send(), this.host.owner(), undefined, undefined);
+    this.#calls.set(call.number, call);
+    count(this.#callsOf, call.owner, 1);
+    return call;
+  }
+
   answered(number: CallNumber, kind: AnswerKind, value: unknown, externals: number, disposable: boolean, pipeline: boolean,
            account?: unknown): void {
     const call = this.#calls.get(number);
@@ -120,25 +134,38 @@ export class Session implements WireEvents {
     // A call on the result of another that failed, or was no object, fails as that one did, whoever on the way says what.
     if (kind !== ANSWER_VALUE && call.parent !== undefined) {
       const why = call.parent.whyNothing();
-      if (why !== undefined) return call.fail(why.error);
+      if (why !== undefined) return call.fail(why.error, why.here);
     }
     const { scope } = call;
     switch (kind) {
       case ANSWER_VALUE: return call.succeed(value, received, disposable, pipeline);
-      case ANSWER_THROWN: return call.fail(asRemote(value));
+      case ANSWER_THROWN: {
+        const failure = this.#failureOf(value);
+        return failure === undefined ? call.fail(asRemote(value)) : call.fail(failure.error, true);
+      }
       case ANSWER_ENDED: {
         const { code, message } = value as Ending;
-        if (scope !== undefined && !ENDS_ONLY_THE_CALL[code as keyof typeof ENDS_ONLY_THE_CALL]) scope.over = true;
         return call.fail(this.host.makeEnding(code, message));
       }
       default: {
         if (scope?.revoked) return call.fail(this.#revoked());
         if (scope?.failure !== undefined) return call.fail(scope.failure.error, true);
-        if (scope !== undefined && call.parent === undefined) scope.over = true;
         const { code, message } = value as Ending;
         return call.fail(this.host.makeEnding(code, message));
       }
     }
+  }
+
+  // Code was to be given and `error` was thrown: whoever waits for it on this side gets it as it is, all others these words.
+  codeFailed(words: string, error: unknown): void {
+    this.#failures.delete(words);
+    this.#failures.set(words, { error });
+    if (this.#failures.size > FAILURES_MAX) this.#failures.delete(this.#failures.first()!);
+  }
+  #failureOf(value: unknown): { error: unknown } | undefined {
+    if (this.#failures.size === 0 || !(value instanceof PlainError)) return undefined;
+    const message = getOwnPropertyDescriptor(value, "message")?.value as unknown;
+    return typeof message === "string" ? this.#failures.get(message) : undefined;
   }
 
   // Every call fails with `error` and every export is let go; nothing can be sent any more.
@@ -299,12 +326,19 @@ export class Session implements WireEvents {
     return { kind, id, imported: false };
   }
 
+  // While something is written.
+  exportFactory(factory: CodeFactory): Exported {
+    const id = this.exportEntry({ factory });
+    push(this.#handedOver!.exports, id);
+    return id;
+  }
+
   exportEntry(entry: Partial<Export>): Exported {
     const id = this.#nextExport++;
     const owner = entry.entrypoint === undefined ? (entry.owner ?? this.host.owner()) : 0;
     const retains = entry.retains === true && owner !== 0;
     this.#exports.set(id, {
-      root: entry.root ?? NOTHING, owner, scope: entry.scope ?? this.#scope, retains, dispose: entry.dispose, entrypoint: entry.entrypoint,
+      root: entry.root ?? NOTHING, owner, scope: entry.scope ?? this.#scope, retains, dispose: entry.dispose, entrypoint: entry.entrypoint, factory: entry.factory,
     });
     count(this.#exportsOf, owner, 1);
     if (retains) this.#retain(owner);
@@ -393,6 +427,7 @@ export class Session implements WireEvents {
       this.wire.settle(call, false, gone, 0, false);
       return;
     }
+    if (entry.factory !== undefined) return giveCode(this, call, entry.factory, entry.scope);
     if (entry.entrypoint !== undefined) return this.host.callEntrypoint(call, entry.entrypoint, path, args, params, this, entry.scope);
     await this.run(call, entry.owner, entry.scope, params, () => this.reach(find(entry.root, path), args));
   }
@@ -466,6 +501,11 @@ export class Session implements WireEvents {
     }
   }
 
+  // There is no code.
+  refuse(call: CallNumber, words: string): void {
+    if (this.#lost === undefined) this.wire.settle(call, false, new PlainError(words), 0, false);
+  }
+
   // The value could not be sent: what is said instead.
   #settleFailed(call: CallNumber, problem: unknown): void {
     try {
@@ -504,8 +544,8 @@ export class Session implements WireEvents {
 
 // ----------------------------------------------------------------------------------------------------------------------------
 
-// After any other ending the worker is gone, or was stopped in the middle of something.
-const ENDS_ONLY_THE_CALL = { __proto__: null, hung: true, overloaded: true, exceededResultSize: true } as const;
+// They are told at once; this is for those that are on their way.
+const FAILURES_MAX = 100;
 
 const NOTHING: Root = { value: undefined, instance: false, entrypoint: false };
 
@@ -544,7 +584,7 @@ export function disposeAll(states: CapabilityState[]): void {
   for (let i = 0; i < states.length; i++) states[i]!.dispose();
 }
 
-function textOf(value: unknown): string {
+export function textOf(value: unknown): string {
   try {
     return String(value);
   } catch {

@@ -9,7 +9,6 @@ import type { Imported } from "./wire.ts";
 export interface Scope {
   revoked: boolean;
   failure?: { error: unknown };   // its code never came, and why
-  over?: boolean;                 // an answer said that the process has ended, or cannot be trusted to go on
   readonly entrypoints: Table<Import>;   // those we hold: whatever else came from it may lead on to others, and outlive it
 }
 

@@ -78,15 +78,18 @@ export class CapabilityState extends State {
   readonly isCapability = true;
   readonly import: Import;
   readonly members: object;
+  readonly #lender: object | undefined;
   #disposed = false;
 
-  constructor(kind: "RpcStub" | "ServiceStub", imported: Import) {
+  // `lender`: who holds the import, and goes on holding it for as long as this refers to it. Absent: this one does.
+  constructor(kind: "RpcStub" | "ServiceStub", imported: Import, lender?: object) {
     super();
     this.kind = kind;
     this.import = imported;
+    this.#lender = lender;
     this.members = kind === "RpcStub" ? RpcStub.prototype : ServiceStub.prototype;
     stamp(this.proxy, this);
-    if (!imported.permanent) imported.session.collect(this.proxy, imported);
+    if (!imported.permanent && lender === undefined) imported.session.collect(this.proxy, imported);
   }
 
   // `await` on a stub is the stub: it is no promise, whatever its object has.
@@ -109,7 +112,8 @@ export class CapabilityState extends State {
 
   dup(): object {
     this.check();
-    return new CapabilityState(this.kind, this.import.retain()).proxy;
+    return this.#lender === undefined ? new CapabilityState(this.kind, this.import.retain()).proxy
+      : new CapabilityState(this.kind, this.import, this.#lender).proxy;
   }
 
   get disposed(): boolean { return this.#disposed; }
@@ -122,6 +126,7 @@ export class CapabilityState extends State {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    if (this.#lender !== undefined) return;
     this.import.session.keep(this.proxy);
     this.import.release();
   }
@@ -171,10 +176,10 @@ export class Call {
 
   get disposed(): boolean { return this.#disposed; }
   // Why there is nothing to be called on the result, if that is so.
-  whyNothing(): { error: unknown } | undefined {
-    if (this.#settled === "error") return { error: this.#value };
+  whyNothing(): { error: unknown; here: boolean } | undefined {
+    if (this.#settled === "error") return { error: this.#value, here: this.#failedHere };
     const isObject = (typeof this.#value === "object" && this.#value !== null) || typeof this.#value === "function";
-    return this.#settled === "value" && !isObject ? { error: notPipelinable() } : undefined;
+    return this.#settled === "value" && !isObject ? { error: notPipelinable(), here: false } : undefined;
   }
 
   // `owned`: the stubs in the value. `pipeline`: the result is still there at the callee.

@@ -38,6 +38,13 @@ export const ANSWER_FAILED = 3;   // nothing there to call, no room for it, or t
 export type AnswerKind = 0 | 1 | 2 | 3;
 export interface Ending { code: string; message: string }
 
+// What is done with a name of a loader's.
+export const NAME_DELETE = 0;   // answered with whether there was one
+export const NAME_ABORT = 1;    // the same
+export const NAMES_LIST = 2;    // answered with a list of NamedWorker
+export type NameAct = 0 | 1 | 2;
+export interface NamedWorker { name: string; live: boolean; callsInFlight: number; memoryBytes: number; idleMs: number }
+
 // Us to the other side. Sending is never waited for.
 export interface Wire {
   // `args` undefined: read the property. Throws what `externalOf` threw, a DataCloneError, or an Error if the arguments
@@ -54,6 +61,11 @@ export interface Wire {
 
   // A worker; an import to be released. `code` is checked already (loader.ts).
   load(loader: Imported, code: WorkerCode): Imported;
+  // The worker of that name. `factory` is an export that gives its code: when some is needed it is called, with no path and no
+  // arguments, and answered by giveCode(), or as a call that throws.
+  get(loader: Imported, name: string, factory: Exported): Imported;
+  giveCode(call: CallNumber, code: WorkerCode): void;
+  byName(loader: Imported, act: NameAct, name: string): CallNumber;
   entrypoint(worker: Imported, name: string, props: unknown, limits: WorkerLimits | undefined): Imported;
   // Ends the worker; does not release it.
   revoke(worker: Imported): void;

@@ -71,6 +71,7 @@ const start = async (name, how) => {
   }
 };
 subjects.push(await glovebox("ours", "Glovebox", { socket: options.socket }));
+subjects.push(byName(subjects[0]));
 subjects.push(await glovebox("inProcess", "with the supervisor in process", { inProcess: true }));
 if (options.peers !== undefined) {
   const folder = path.resolve(options.peers);
@@ -110,8 +111,25 @@ async function glovebox(key, title, how) {
   return {
     key,
     title,
+    connection,
     can: () => true,
     run: (part, count) => workload[part](count),
     close: () => connection.close(),
+  };
+}
+
+// Over the same connection, a named worker that is gotten by its name for each call: what a server does for a tenant.
+function byName({ connection: { loader } }) {
+  const calls = {
+    async warmCall(count) {
+      for (let n = 0; n < count; n++) await loader.get("tenant", () => AGENT).getEntrypoint().nothing();
+    },
+  };
+  return {
+    key: "byName",
+    title: "get() by its name, then the call",
+    can: (part) => part in calls,
+    run: (part, count) => calls[part](count),
+    close() {},
   };
 }

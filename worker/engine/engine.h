@@ -31,6 +31,11 @@ class CallObserver {
   virtual void release(uint64_t import) = 0;
   virtual uint64_t loopback(uint64_t target) = 0;
   virtual uint64_t load(uint64_t loader, v8::Local<v8::Object> code) = 0;
+  virtual uint64_t get(uint64_t loader, v8::Local<v8::String> name, uint64_t factory) = 0;
+  virtual void giveCode(uint64_t call, v8::Local<v8::Object> code) = 0;
+  virtual uint64_t byName(uint64_t loader, uint32_t act, v8::Local<v8::String> name) = 0;
+  // Nothing of the worker runs any more; the process ends when what it logged has left.
+  virtual void abortIsolate() = 0;
   virtual uint64_t entrypoint(uint64_t worker, const Entrypoint& entrypoint) = 0;
   virtual void revoke(uint64_t worker) = 0;
   virtual uint64_t promise() = 0;

@@ -34,10 +34,16 @@ interface Native {
   rpcLoopback(target: number): number;
   rpcLoad(loader: number, code: object): number;
   rpcEntrypoint(worker: number, name: string, props: unknown, limits: object | undefined): number;
+  rpcGet(loader: number, name: string, factory: number): number;
+  rpcGiveCode(call: number, code: object): void;
+  rpcByName(loader: number, act: number, name: string): number;
   rpcRevoke(worker: number): void;
   rpcPromise(): number;
   rpcResolve(promise: number, worker: number): void;
   rpcReject(promise: number, message: string): void;
+
+  // Ends the process; no JavaScript runs after it.
+  abortIsolate(): void;
 
   // -- worker/web/hooks.c++ --
 

@@ -7,6 +7,7 @@ import { RpcPromise, RpcProperty, RpcStub, ServiceStub, provideLocalStubs } from
 import type { Wire, WorkerCode } from "../../ipc/js/wire.ts";
 import { callEnded, currentExports, forgetMain, invoke, useEnv, useMain } from "./entrypoint.ts";
 import { makeDomException } from "./dom-exception.ts";
+import { inspect } from "./inspect.ts";
 import { current, endIfOver, find, forgetAll } from "./invocation.ts";
 import { PlainError, defineProperty, promiseThen, provideDataCloneError } from "./primordials.ts";
 import { reportException } from "./report.ts";
@@ -19,6 +20,9 @@ const wire: Wire = {
   loopback: (target) => native.rpcLoopback(target),
   load: (loader, code: WorkerCode) => native.rpcLoad(loader, code),
   entrypoint: (worker, name, props, limits) => native.rpcEntrypoint(worker, name, props, limits),
+  get: (loader, name, factory) => native.rpcGet(loader, name, factory),
+  giveCode: (call, code) => native.rpcGiveCode(call, code),
+  byName: (loader, act, name) => native.rpcByName(loader, act, name),
   revoke: (worker) => native.rpcRevoke(worker),
   promise: () => native.rpcPromise(),
   resolve: (promise, worker) => native.rpcResolve(promise, worker),
@@ -66,6 +70,14 @@ export const workersModule: Record<string, unknown> = {
   ServiceStub,
   env: {},
   exports: {},
+  // Ends this worker: every call under way in it fails, and none of its code runs any more. What has a name is made again by
+  // the next call.
+  abortIsolate(reason?: unknown): never {
+    native.refuseAtTopLevel();
+    if (reason !== undefined) native.log(4, `abortIsolate: ${typeof reason === "string" ? reason : inspect(reason)}`);
+    native.abortIsolate();
+    for (;;) {}   // where V8 looks whether to go on
+  },
   waitUntil(promise: unknown): void {
     const invocation = current();
     if (invocation === undefined) throw new PlainError("waitUntil() can only be called while a call is being handled.");
