@@ -82,6 +82,21 @@ export const FRESH = [
     const { agent } = world.renew(lane, random);
     expect("sum", await timed("fresh", () => agent.sum(numbers)), numbers[0] + numbers[1] + numbers[2]);
   } },
+  { name: "a named worker is aborted, and comes back", weight: 1, async run({ world, lane, random }) {
+    const { name, worker } = world.named(lane, random);
+    const entry = worker.getEntrypoint();
+    await entry.square(1);   // somebody is there to be aborted, unless it is evicted just then
+    await world.loader.abort(name);
+    const [n] = random.numbers(1);
+    expect("square", await entry.square(n), n * n);
+  } },
+  { name: "a bundle that was loaded before", weight: 1, async run({ world, random }) {
+    const n = random.below(4);   // of four, each large enough for the code cache
+    const part = (i) => `export function f${i}(x) { const parts = String(x).split("").map((c) => c.padStart(${i % 7}, "${n}")); return parts.length + ${i}; }\n`;
+    const worker = world.load(Array.from({ length: 600 }, (_, i) => part(i)).join("") + "export default { run: (x) => f7(x) + f599(x) };");
+    expect("run", await worker.getEntrypoint().run(12), 2 + 7 + 2 + 599);
+    worker[Symbol.dispose]();
+  } },
   { name: "code that cannot start", weight: 1, async run({ world, random }) {
     const text = random.pick(["export default {", "throw new RangeError('no')", "import x from './nowhere.js'"]);
     const worker = world.load(text);

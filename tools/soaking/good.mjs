@@ -169,7 +169,7 @@ export const GOOD = [
     const entry = worker.getEntrypoint();
     expect("named", [await entry.name(null), await entry.square(n)], [name, n * n]);
     entry[Symbol.dispose]();
-    if (random.oneIn(5)) expect("delete", world.loader.delete(name), true);
+    if (random.oneIn(5)) expect("delete", await world.loader.delete(name), true);
   } },
 
   { name: "a timer fires", weight: 2, async run({ agent, random }) {

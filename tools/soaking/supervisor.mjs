@@ -6,6 +6,9 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
+// Of the names of all lanes about every other one stays warm; the rest is evicted and made again.
+const NAMED_MB = 12;
+
 export class SupervisorProcess {
   #child;
   #folder = mkdtempSync(path.join(tmpdir(), "glovebox-soak-"));
@@ -15,7 +18,7 @@ export class SupervisorProcess {
   // `died` is called with words if it ends before it is told to, or not as it should.
   static async start(command, { died }) {
     const supervisor = new SupervisorProcess();
-    const child = supervisor.#child = spawn(command, ["serve", "--socket", supervisor.socket, "--until-eof"], { stdio: ["pipe", "pipe", "inherit"] });
+    const child = supervisor.#child = spawn(command, ["serve", "--socket", supervisor.socket, "--until-eof", "--named-memory-mb", String(NAMED_MB)], { stdio: ["pipe", "pipe", "inherit"] });
     try {
       await new Promise((resolve, reject) => {
         child.once("error", reject);

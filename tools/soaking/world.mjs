@@ -7,7 +7,7 @@ import { AGENT, CHILD } from "./agent.mjs";
 
 export const LANES = 4;
 const WARM_PER_LANE = 2;
-const NAMES_PER_LANE = 3;
+const NAMES_PER_LANE = 8;   // together more than the supervisor keeps warm: supervisor.mjs
 
 // What an operation says when it got something else than it must get.
 export class Unexpected extends Error {
@@ -72,7 +72,7 @@ export class World {
   coolDown() {
     for (const warm of [this.#shared, ...this.#lanes.flat()]) warm.worker[Symbol.dispose]();
     for (let lane = 0; lane < LANES; lane++) {
-      for (let i = 0; i < NAMES_PER_LANE; i++) this.loader.delete(nameOf(lane, i));
+      for (let i = 0; i < NAMES_PER_LANE; i++) void this.loader.delete(nameOf(lane, i));
     }
     this.#shared = this.#lanes = undefined;
   }
