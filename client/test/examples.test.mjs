@@ -35,6 +35,12 @@ test("the program in README.md prints what stands there", async () => {
   assert.equal(masked(await program(text)), masked(expected));
 });
 
+test("and the one about limits and accounts", async () => {
+  const text = /^## Bound it, .*?^```js\n(.*?)^```$/ms.exec(README)[1];
+  const expected = /^<!-- output: account -->\n```\n(.*?)^```\n<!-- \/output -->$/ms.exec(README)[1];
+  assert.equal(await program(text), expected);
+});
+
 test("the codemode example prints its three lines", async () => {
   const { stdout } = await run(process.execPath, [...REGISTERED, path.join(ROOT, "examples/codemode/main.mjs")], { cwd: ROOT, timeout: 60_000 });
   const lines = stdout.trimEnd().split("\n");
