@@ -27,9 +27,6 @@ constexpr size_t SOON_BYTES_MIN = 64;
 // From here on, copying a message costs more than the system call it saves.
 constexpr size_t DIRECT_WRITE_BYTES = 64 * 1024;
 
-// What the kernel takes of us at once. With its own 200 kB both ends are woken for every piece of that size.
-constexpr int KERNEL_BUFFER_BYTES = 1 << 20;
-
 // An outgoing buffer that has grown beyond this is given back when it is empty.
 constexpr size_t KEPT_BUFFER_BYTES = 64 * 1024;
 
@@ -110,11 +107,7 @@ class BufferedMessageStream::DirectWrite {
 };
 
 BufferedMessageStream::BufferedMessageStream(int fd, FdWaiter& waiter, MessageStreamOptions options)
-    : fd_(fd), waiter_(waiter), options_(options) {
-  // A favour, which may be refused. What a worker sends is not given more room: it waits in memory that is the machine's.
-  int bytes = options_.systemCalls == MessageStreamOptions::SystemCalls::SOCKET ? KERNEL_BUFFER_BYTES : 0;
-  if (bytes > 0) (void)setsockopt(fd_, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-}
+    : fd_(fd), waiter_(waiter), options_(options) {}
 
 BufferedMessageStream::~BufferedMessageStream() noexcept(false) {
   KJ_IF_MAYBE(direct, direct_) direct->fail(disconnected("the stream was closed", 0));
