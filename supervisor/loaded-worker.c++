@@ -97,7 +97,7 @@ void LoadedWorker::start(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>:
     for (auto i: kj::indices(caches)) list.set(i, caches[i]);
   }
   if (code.getTails().size() > 0) {
-    auto tails = kj::refcounted<Tails>(kj::addRef(*membrane_), code.getTails(), ""_kj);
+    auto tails = kj::refcounted<Tails>(kj::addRef(*membrane_), code.getTails());
     books_->listenBetween([tails = kj::addRef(*tails)]() mutable -> Said& { return tails->between(); });
     tails_ = kj::mv(tails);
   }
@@ -281,6 +281,11 @@ void LoadedWorker::close(Run& run) {
     if (run.isFull()) peakMemoryBytes = (*worker)->peakMemoryBytes();
   }
   run.close(cpu, peakMemoryBytes);
+}
+
+void LoadedWorker::setName(kj::StringPtr name) {
+  name_ = kj::str(name);
+  KJ_IF_MAYBE(tails, tails_) (*tails)->setScriptName(name);
 }
 
 void LoadedWorker::retireTails() {

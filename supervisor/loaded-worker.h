@@ -87,13 +87,17 @@ class LoadedWorker final: public Kin {
   // It counts as somebody's child until it is gone.
   void setChildSlot(kj::Own<Membrane::ChildSlot> slot);
 
+  // What it was gotten by, for the status output and its tails.
+  void setName(kj::StringPtr name);
+  kj::Maybe<kj::StringPtr> name() const { return name_.map([](const kj::String& text) -> kj::StringPtr { return text; }); }
+
   // For the status output.
-  kj::Maybe<kj::String> name;   // what it was gotten by, if it has one
   kj::Maybe<WorkerPeer&> peer();
   uint32_t callsInFlight() const { return callsInFlight_; }
 
  private:
   const WorkerLimits limits_;
+  kj::Maybe<kj::String> name_;
   const uint64_t id_;
   kj::Own<Membrane> membrane_;
   kj::Own<ReadGate> readGate_;

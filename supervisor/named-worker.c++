@@ -281,7 +281,7 @@ kj::Promise<void> NamedWorker::tryMake(rpc::WorkerFactory::Client factory) {
 void NamedWorker::adopt(WorkerMaker::Made made) {
   isMaking_ = false;
   auto& worker = *made.worker;
-  worker.name = kj::str(name_);
+  worker.setName(name_);
   auto& options = core_->options;
   auto idleMs = made.idleMs == 0 ? options.namedIdleMsMax : std::min(made.idleMs, options.namedIdleMsMax);
   auto incarnation = kj::refcounted<Incarnation>(kj::mv(made.worker));

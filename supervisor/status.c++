@@ -62,7 +62,7 @@ void writeCapabilities(Json& json, Membrane& membrane) {
 void writeWorker(Json& json, LoadedWorker& worker) {
   auto& membrane = worker.membrane();
   json.StartObject();
-  KJ_IF_MAYBE(name, worker.name) {
+  KJ_IF_MAYBE(name, worker.name()) {
     auto clean = kj::decodeUtf32(kj::encodeUtf32(*name));
     writeText(json, "name", std::string_view(clean.begin(), clean.size()));
   }

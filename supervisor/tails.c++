@@ -18,8 +18,8 @@ constexpr kj::Duration TAIL_TIMEOUT = 60 * kj::SECONDS;
 
 }  // namespace
 
-Tails::Tails(kj::Own<Membrane> membrane, capnp::List<rpc::Target>::Reader targets, kj::StringPtr scriptName)
-    : membrane_(kj::mv(membrane)), scriptName_(kj::str(scriptName)) {
+Tails::Tails(kj::Own<Membrane> membrane, capnp::List<rpc::Target>::Reader targets)
+    : membrane_(kj::mv(membrane)) {
   for (auto target: targets) {
     auto tail = kj::refcounted<Tail>(target, [this](capnp::Capability::Client client) { return membrane_->adopt(kj::mv(client)); });
     // Known as the worker's as soon as it can be: a tail that looks as if the outside held it might never end.

@@ -20,9 +20,12 @@ namespace glovebox {
 
 class Tails final: public kj::Refcounted {
  public:
-  // Holds the targets as the worker of that membrane would. `scriptName`: of a worker that has a name.
-  Tails(kj::Own<Membrane> membrane, capnp::List<rpc::Target>::Reader targets, kj::StringPtr scriptName);
+  // Holds the targets as the worker of that membrane would.
+  Tails(kj::Own<Membrane> membrane, capnp::List<rpc::Target>::Reader targets);
   ~Tails() noexcept(false);
+
+  // The name of the worker, before its first call.
+  void setScriptName(kj::StringPtr name) { scriptName_ = kj::str(name); }
 
   // A run begins that will be reported.
   void expect() { expected_++; }
@@ -53,7 +56,7 @@ class Tails final: public kj::Refcounted {
   };
 
   kj::Own<Membrane> membrane_;
-  const kj::String scriptName_;
+  kj::String scriptName_;   // empty: the worker has no name
   std::vector<kj::Own<Tail>> tails_;
   kj::Maybe<kj::Own<Rest>> rest_;
   kj::Promise<void> flushing_ = nullptr;

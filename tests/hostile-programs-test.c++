@@ -15,12 +15,7 @@ namespace {
 World* theWorld = nullptr;
 
 // All workers' so far, the living and the reaped, by the kernel's account of 10 ms grains.
-uint64_t workersCpuMs() {
-  auto warden = static_cast<pid_t>(theWorld->statusNumber("zygote.wardenPid"));
-  uint64_t sum = reapedCpuMs(warden);
-  for (pid_t pid: workersOf(warden)) sum += cpuMs(pid);
-  return sum;
-}
+uint64_t workersCpuMs() { return test::workersCpuMs(static_cast<pid_t>(theWorld->statusNumber("zygote.wardenPid"))); }
 
 // What is not the program's: its worker's start, the fork that fills the pool again, a grain for each process.
 constexpr uint64_t ALLOWANCE_MS = 60;

@@ -72,12 +72,7 @@ std::vector<Hostile> hostiles() {
 constexpr uint64_t ALLOWANCE_MS = 40;
 
 // Of all workers of the present zygote, the living and the reaped.
-uint64_t workersCpuMs() {
-  auto warden = static_cast<pid_t>(world().statusNumber("zygote.wardenPid"));
-  uint64_t sum = reapedCpuMs(warden);
-  for (pid_t pid: workersOf(warden)) sum += cpuMs(pid);
-  return sum;
-}
+uint64_t workersCpuMs() { return test::workersCpuMs(static_cast<pid_t>(world().statusNumber("zygote.wardenPid"))); }
 
 class HostileProgram: public WithWorld, public testing::WithParamInterface<Hostile> {};
 

@@ -219,4 +219,13 @@ uint64_t statMs(pid_t pid, int field) {
 uint64_t cpuMs(pid_t pid) { return statMs(pid, 14); }
 uint64_t reapedCpuMs(pid_t parent) { return statMs(parent, 16); }
 
+uint64_t workersCpuMs(pid_t warden) {
+  for (;;) {
+    auto reaped = reapedCpuMs(warden);
+    auto sum = reaped;
+    for (pid_t pid: workersOf(warden)) sum += cpuMs(pid);
+    if (reapedCpuMs(warden) == reaped) return sum;   // otherwise one was reaped between the two looks, and in neither
+  }
+}
+
 }  // namespace glovebox::test

@@ -94,5 +94,7 @@ bool isAlive(pid_t pid);   // and no zombie
 // CPU time so far, by the kernel's account of 10 ms grains; of its reaped children.
 uint64_t cpuMs(pid_t pid);
 uint64_t reapedCpuMs(pid_t parent);
+// Of all workers of a warden, the living and the reaped.
+uint64_t workersCpuMs(pid_t warden);
 
 }  // namespace glovebox::test

@@ -36,6 +36,18 @@ async function until(condition) {
   assert.ok(condition());
 }
 
+test("the name of a worker that has one is its script's name", async () => {
+  const { events, tail } = collector();
+  const target = loader.get("tenant 7", () => code(AGENT, { tails: [tail] })).getEntrypoint();
+  for (let i = 0; i < 2; i++) {
+    assert.equal(await target.ok(7), 7);
+    await until(() => events.length === i + 1);
+    assert.equal(events[i].scriptName, "tenant 7");
+    await loader.abort("tenant 7");
+  }
+  await loader.delete("tenant 7");
+});
+
 test("a tail of this program gets a TraceItem of each call", async () => {
   const { events, tail } = collector();
   const worker = loader.load(code(AGENT, { tails: [tail] }));
