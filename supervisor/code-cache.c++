@@ -17,12 +17,10 @@ constexpr uint64_t ENTRY_OVERHEAD_BYTES = 256;
 // So that a load of a million empty modules counts for what it costs.
 constexpr size_t MODULE_OVERHEAD_BYTES = 64;
 
-// Poly1305 twice, under two keys, over parts, each with its length in front, so that no two lists of parts are the same bytes.
+// Poly1305 over parts, each with its length in front, so that no two lists of parts are the same bytes.
 class Hasher {
  public:
-  explicit Hasher(const CodeCache::HashKeys& keys) {
-    for (size_t i: {0, 1}) KJ_ASSERT(crypto_onetimeauth_init(&states_[i], keys.data() + i * crypto_onetimeauth_KEYBYTES) == 0);
-  }
+  explicit Hasher(const CodeCache::HashKey& key) { KJ_ASSERT(crypto_onetimeauth_init(&state_, key.data()) == 0); }
 
   void add(uint64_t number) { update(&number, sizeof(number)); }
   void add(kj::ArrayPtr<const kj::byte> bytes) {
@@ -31,27 +29,17 @@ class Hasher {
   }
   CodeCache::Key finish() {
     CodeCache::Key key;
-    for (size_t i: {0, 1}) KJ_ASSERT(crypto_onetimeauth_final(&states_[i], key.data() + i * crypto_onetimeauth_BYTES) == 0);
+    KJ_ASSERT(crypto_onetimeauth_final(&state_, key.data()) == 0);
     return key;
   }
 
  private:
-  crypto_onetimeauth_state states_[2];
+  crypto_onetimeauth_state state_;
 
-  void update(const void* bytes, size_t size) {
-    // In pieces that stay in the processor's cache for the second.
-    constexpr size_t PIECE_BYTES = 16 * 1024;
-    auto next = static_cast<const unsigned char*>(bytes);
-    while (size > 0) {
-      auto piece = std::min(size, PIECE_BYTES);
-      for (auto& state: states_) KJ_ASSERT(crypto_onetimeauth_update(&state, next, piece) == 0);
-      next += piece;
-      size -= piece;
-    }
-  }
+  void update(const void* bytes, size_t size) { KJ_ASSERT(crypto_onetimeauth_update(&state_, static_cast<const unsigned char*>(bytes), size) == 0); }
 };
-static_assert(sizeof(CodeCache::Key) == 2 * crypto_onetimeauth_BYTES);
-static_assert(sizeof(CodeCache::HashKeys) == 2 * crypto_onetimeauth_KEYBYTES);
+static_assert(sizeof(CodeCache::Key) == crypto_onetimeauth_BYTES);
+static_assert(sizeof(CodeCache::HashKey) == crypto_onetimeauth_KEYBYTES);
 
 kj::ArrayPtr<const kj::byte> bodyOf(rpc::Module::Reader module) {
   switch (module.which()) {
@@ -69,7 +57,7 @@ kj::ArrayPtr<const kj::byte> bodyOf(rpc::Module::Reader module) {
 
 CodeCache::CodeCache(uint64_t bytesMax, policy::Profile profile): bytesMax_(bytesMax), profile_(profile) {
   KJ_REQUIRE(sodium_init() >= 0, "libsodium does not start: it has no source of randomness");
-  randombytes_buf(hashKeys_.data(), hashKeys_.size());
+  randombytes_buf(hashKey_.data(), hashKey_.size());
 }
 
 kj::Maybe<CodeCache::Key> CodeCache::tryMakeKey(kj::StringPtr mainModule, capnp::List<rpc::Module>::Reader modules) const {
@@ -84,7 +72,7 @@ kj::Maybe<CodeCache::Key> CodeCache::tryMakeKey(kj::StringPtr mainModule, capnp:
   }
   if (scriptBytes < CODE_BYTES_MIN || allBytes > CODE_BYTES_MAX) return nullptr;
 
-  Hasher hasher(hashKeys_);
+  Hasher hasher(hashKey_);
   hasher.add(static_cast<uint64_t>(profile_));
   hasher.add(mainModule.asBytes());
   hasher.add(uint64_t{modules.size()});

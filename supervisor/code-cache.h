@@ -20,9 +20,10 @@
 // clients and workers with a loader share one store. It takes the whole text to ask, and at least CODE_BYTES_MIN of it; a secret
 // that can be guessed does not belong into such a text. SupervisorOptions.codeCacheMbMax = 0 ends it.
 //
-// The key of a load is a keyed hash that nobody outside can compute or see: Poly1305 under two random keys of this store. Any two
-// loads that differ have the same with a chance below 2^-160, and nobody can look for two that do, as with a hash that is known. It
-// takes 0.4 ms for 1 MB; BLAKE2b takes 1.3 ms of the same library, a tenth of the whole load.
+// The key of a load is a keyed hash that nobody outside can compute or see: Poly1305 under a random key of this store. Any two
+// loads that differ have the same with a chance below 2^-80 (their blocks of 16 bytes, 2^22 at most, by 2^106 and some), and nobody can
+// look for two that do, as with a hash that is known. It takes 0.2 ms for 1 MB; BLAKE2b takes 1.3 ms of the same library, a tenth of the
+// whole load.
 //
 // One store knows one engine and one profile, as one supervisor does. V8 itself refuses caches of another build or other flags,
 // and then compiles.
@@ -53,8 +54,8 @@ class CodeCache {
   // All caches of one entry.
   static constexpr size_t ENTRY_BYTES_MAX = 16u << 20;
 
-  using Key = std::array<kj::byte, 32>;
-  using HashKeys = std::array<kj::byte, 64>;
+  using Key = std::array<kj::byte, 16>;
+  using HashKey = std::array<kj::byte, 32>;
 
   struct Counts {
     uint64_t entries = 0, bytes = 0, hits = 0, misses = 0;
@@ -92,7 +93,7 @@ class CodeCache {
 
   const uint64_t bytesMax_;
   const policy::Profile profile_;
-  HashKeys hashKeys_;
+  HashKey hashKey_;
   std::list<Entry> entries_;   // latest used first
   std::unordered_map<Key, std::list<Entry>::iterator, Hash> byKey_;
   uint64_t bytes_ = 0, hits_ = 0, misses_ = 0;

@@ -24,7 +24,7 @@ constexpr uint32_t BUDGET_MB = 512;
 constexpr size_t AT_ONCE = 4;
 // What is over the budget for a moment: those which are being made (they are estimated until they have fallen idle), and those
 // which have been killed and whose memory the kernel has not taken back yet. On two busy processors that was 33 MiB once.
-constexpr uint64_t SLACK_BYTES = uint64_t{64} << 20;
+constexpr uint64_t SLACK_BYTES = uint64_t{32} << 20;
 constexpr int SAMPLE_EVERY = 250;
 
 std::string nameOf(int i) { return "tenant-" + std::to_string(i); }
