@@ -17,8 +17,6 @@ constexpr kj::Duration LOOK_PAUSE = 2 * kj::MILLISECONDS;
 // zygote share is nobody's own until one of them dies. Measured with 5,000 workers: 2 %.
 constexpr uint64_t KEPT_BACK = 32;
 
-// A process that is killed has given back its memory by then, unless the machine is very busy.
-constexpr kj::Duration DYING = 20 * kj::MILLISECONDS;
 // Until it is asked again whether one that is needed still is.
 constexpr kj::Duration NEEDED_PAUSE_MIN = 100 * kj::MILLISECONDS;
 constexpr kj::Duration NEEDED_PAUSE_MAX = 10 * kj::SECONDS;
@@ -61,8 +59,7 @@ void Warmth::makeRoom(uint64_t bytes) {
   for (auto place: places_) {
     if (!place->measured_ && place->worker_.isIdle()) measure(*place);
   }
-  // One more, because whoever has to go for this one goes while it comes.
-  keepToBudget((bytes == 0 ? usualBytes_ : bytes) + usualBytes_);
+  keepToBudget(bytes == 0 ? usualBytes_ : bytes);
 }
 
 void Warmth::measure(Place& place) {
@@ -77,9 +74,7 @@ void Warmth::measure(Place& place) {
 }
 
 void Warmth::keepToBudget(uint64_t more) {
-  // What is being evicted now is counted once it has been: otherwise nobody would be left.
-  auto kept = budgetBytes_ - budgetBytes_ / KEPT_BACK;
-  auto budget = kept - std::min(kept, dyingBytes_);
+  auto budget = budgetBytes_ - budgetBytes_ / KEPT_BACK;
   while (bytes_ + more > budget) {
     if (!evictFirst(EvictionReason::MEMORY, evictedForMemory(budgetBytes_))) return;
   }
@@ -91,16 +86,11 @@ bool Warmth::evictFirst(EvictionReason reason, const Outcome& why) {
   for (auto place: places_) {
     if (!place->worker_.isIdle()) continue;
     evictions_[static_cast<size_t>(reason)]++;
-    auto bytes = place->bytes_;
     place->worker_.evict(why.clone());
-    dyingBytes_ += bytes;
-    dying_.add(timer_.afterDelay(DYING).then([this, bytes]() { dyingBytes_ -= bytes; }));
     return true;
   }
   return false;
 }
-
-void Warmth::taskFailed(kj::Exception&& exception) { KJ_LOG(ERROR, exception); }
 
 void Warmth::planWake(kj::TimePoint at) {
   if (wakePlanned_ && wakeAt_ <= at) return;

@@ -34,10 +34,10 @@ class WarmWorker {
   ~WarmWorker() = default;
 };
 
-class Warmth final: private kj::TaskSet::ErrorHandler {
+class Warmth {
  public:
   // `timer` outlives this.
-  Warmth(kj::Timer& timer, uint64_t budgetBytes): timer_(timer), budgetBytes_(budgetBytes), dying_(*this) {}
+  Warmth(kj::Timer& timer, uint64_t budgetBytes): timer_(timer), budgetBytes_(budgetBytes) {}
   KJ_DISALLOW_COPY(Warmth);
 
   // What a live worker has here.
@@ -83,20 +83,17 @@ class Warmth final: private kj::TaskSet::ErrorHandler {
   const uint64_t budgetBytes_;
   std::list<Place*> places_;       // least recently used first
   uint64_t bytes_ = 0;             // of all
-  uint64_t dyingBytes_ = 0;        // of those that were evicted and may be there still
   uint64_t usualBytes_ = 1 << 20;  // what the last one that was measured has
   std::array<uint64_t, EVICTION_REASONS> evictions_{};
   bool wakePlanned_ = false;
   kj::TimePoint wakeAt_ = kj::origin<kj::TimePoint>();
   kj::Promise<void> waking_ = nullptr;
-  kj::TaskSet dying_;
 
   void measure(Place& place);
   void keepToBudget(uint64_t more);
   bool evictFirst(EvictionReason reason, const Outcome& why);
   void planWake(kj::TimePoint at);
   void wake();
-  void taskFailed(kj::Exception&& exception) override;
 };
 
 }  // namespace glovebox

@@ -259,7 +259,7 @@ TEST_F(SmallBudget, OneThatHasGrownPushesOthersOutWhenItIsLookedAt) {
   EXPECT_EQ(wait(call(a, "")), "value small");
   EXPECT_EQ(wait(call(b, "")), "value large");
   world.settle();
-  large->memoryBytes = uint64_t{10} << 20;
+  large->memoryBytes = uint64_t{9} << 20;
   EXPECT_EQ(wait(call(b, "")), "value large");
   EXPECT_TRUE(world.turnUntil([&]() { return small->gone; }));
   EXPECT_FALSE(large->gone);
