@@ -118,11 +118,15 @@ void Books::hear(capnp::List<rpc::LogMessage>::Reader logs, capnp::List<rpc::Thr
     KJ_IF_MAYBE(between, between_) listeners.push_back(&(*between)());
   }
   if (listeners.empty()) return;
+  // A list may be long and its elements nothing.
+  auto any = [&](auto takes) { return std::any_of(listeners.begin(), listeners.end(), takes); };
   for (auto message: logs) {
+    if (!any([](Said* said) { return said->takesLogs(); })) break;
     auto log = std::make_shared<const SaidLog>(message);
     for (auto listener: listeners) listener->add(log);
   }
   for (auto exception: exceptions) {
+    if (!any([](Said* said) { return said->takesExceptions(); })) break;
     auto thrown = std::make_shared<const SaidThrown>(exception);
     for (auto listener: listeners) listener->add(thrown);
   }

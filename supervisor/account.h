@@ -45,6 +45,7 @@ class Run {
   // Set by whoever knows. Without an outcome the caller gave the call up; without CPU at its start it never reached the worker.
   kj::Maybe<rpc::Ending::Code> outcome;
   kj::Maybe<kj::Duration> startCpu;
+  bool beganBeforeStart = false;   // so it is charged the evaluation of the modules
   uint64_t bytesIn = 0;    // of the arguments
   uint64_t bytesOut = 0;   // of the result
 

@@ -14,7 +14,7 @@ constexpr kj::Duration WAIT_MIN = 10 * kj::MILLISECONDS;
 }  // namespace
 
 BackgroundWatch::BackgroundWatch(kj::Timer& timer, WorkerPeer& worker, uint32_t cpuMs, kj::Function<Calls()> calls)
-    : timer_(timer), worker_(worker), cpuMs_(cpuMs), calls_(kj::mv(calls)), looking_(nullptr) {
+    : timer_(timer), worker_(worker), cpuMs_(cpuMs), calls_(kj::mv(calls)), startCpu_(worker.cpuTime()), looking_(nullptr) {
   looking_ = lookAfter(WAIT_MIN).eagerlyEvaluate([](kj::Exception&& exception) { KJ_LOG(ERROR, exception); });
 }
 

@@ -53,6 +53,7 @@ struct Ledger {
                            "Let it read some of them before it asks for more."};
   Meter children{"live workers loaded by it and by those that it loaded", membrane::CHILDREN_MAX,
                  "Dispose of some of them first."};
+  Meter names{"named workers that it uses", membrane::NAMES_MAX, "Let go of some of them."};
   Meter bulkBytes{"bytes of modules being loaded at once", membrane::BULK_BYTES_MAX, "Load one large worker after the other."};
   Meter keptBytes{"bytes of props of named workers' entrypoints", membrane::KEPT_BYTES_MAX, "Let go of some of them, or pass less."};
 

@@ -119,6 +119,7 @@ LoadedWorker::~LoadedWorker() noexcept(false) {
   retireTails();
   membrane_->cut();
   if (!acquiring_.isEmpty()) acquiring_.cancel("the worker was let go of"_kj);
+  if (!watched_.isEmpty()) watched_.cancel("the worker was let go of"_kj);
   readGate_->close();
   core_->kinship.workers_.erase(id_);
   core_->census.liveWorkers--;
@@ -215,7 +216,7 @@ void LoadedWorker::visitHeld(kj::FunctionParam<void(Kin&)> visit) {
 }
 
 kj::Promise<void> LoadedWorker::whileWatched(kj::Promise<void> promise) {
-  return whileAlive(kj::mv(promise)).exclusiveJoin(watch(callLimits()));
+  return watched_.wrap(whileAlive(kj::mv(promise)).exclusiveJoin(watch(callLimits())));
 }
 
 void LoadedWorker::setChildSlot(kj::Own<Membrane::ChildSlot> slot) {
@@ -244,7 +245,7 @@ kj::Promise<void> LoadedWorker::call(Route& route, CallContext context, CallLimi
   auto run = kj::heap<Run>(*books_, detail, context.getParams(), entrypoint);
   auto& r = *run;
   if (isTold) KJ_ASSERT_NONNULL(tails_)->expect();
-  auto served = serve(route, context, limits, origin, r);
+  auto served = kj::evalNow([&]() { return serve(route, context, limits, origin, r); });
   if (wantsAccount) served = served.then([this, context, &r]() mutable { return writeAccount(context, r); });
   return served.attach(kj::defer([this, origin, isTold, run = kj::mv(run)]() mutable {
     if (!run->isClosed()) close(*run);
@@ -280,6 +281,7 @@ void LoadedWorker::close(Run& run) {
     cpu = (*worker)->cpuTime();
     if (run.isFull()) peakMemoryBytes = (*worker)->peakMemoryBytes();
   }
+  if (run.beganBeforeStart) run.startCpu = cpuAtLoad_;
   run.close(cpu, peakMemoryBytes);
 }
 
@@ -320,7 +322,7 @@ kj::Promise<void> LoadedWorker::serve(Route& route, CallContext context, CallLim
     return kj::READY_NOW;
   }
   run.bytesIn = manifest.bytes();
-  if (!isStarted_) run.startCpu = cpuAtLoad_;
+  run.beganBeforeStart = !isStarted_;
   callsInFlight_++;
   callsBegun_++;
   lifespan_.callBegan();

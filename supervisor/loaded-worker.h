@@ -125,6 +125,7 @@ class LoadedWorker final: public Kin {
   kj::Own<kj::PromiseFulfiller<void>> revokedFulfiller_;
   kj::ForkedPromise<void> revoked_;
   kj::Canceler acquiring_;                    // ends with this
+  kj::Canceler watched_;                      // whileWatched(): nobody else holds this meanwhile
   kj::ForkedPromise<void> acquired_;          // worker_ or startFailure_ is set
   rpc::WorkerProcess::Client process_;        // queues until then
   kj::ForkedPromise<void> started_;           // the modules are evaluated, or failed to be

@@ -162,7 +162,7 @@ kj::Promise<void> LoaderImpl::abort(AbortContext context) {
 }
 
 kj::Promise<void> LoaderImpl::list(ListContext context) {
-  names().list(context.getResults());
+  names().list(context.getResults(), SIZE_MAX);
   return kj::READY_NOW;
 }
 

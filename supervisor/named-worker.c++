@@ -10,6 +10,7 @@
 #include "ipc/uv-event-port.h"
 #include "supervisor/cancellation.h"
 #include "supervisor/inward.h"
+#include "supervisor/loader.h"
 #include "supervisor/membrane-limits.h"
 #include "supervisor/named-workers.h"
 #include "supervisor/payload-membrane.h"
@@ -44,7 +45,11 @@ class Keeping final: public Crossing {
   rpc::Target::Client target(rpc::Target::Client from, ValueExternal::Kind, kj::StringPtr) override {
     return adopt(kj::mv(from)).castAs<rpc::Target>();
   }
-  capnp::Capability::Client loader(capnp::Capability::Client from, kj::StringPtr) override { return from; }
+  // With its names it would hold the worker that keeps it here.
+  capnp::Capability::Client loader(capnp::Capability::Client from, kj::StringPtr) override {
+    KJ_IF_MAYBE(loader, core_.loaders.tryFind(from)) return loader->withoutNames();
+    return from;
+  }
   rpc::ByteSource::Client source(rpc::ByteSource::Client from) override { return adopt(kj::mv(from)).castAs<rpc::ByteSource>(); }
   void setLarge(rpc::Value::Reader, uint64_t bytes, rpc::LargeValue::Builder) override {
     KJ_FAIL_REQUIRE("the props of an entrypoint are larger than they may be", bytes);
@@ -159,7 +164,11 @@ class NamedEntry final: public kj::Refcounted {
     KJ_IF_MAYBE(place, name_->place_) (*place)->used();
     auto promise = worker.call(way->route, context, {lower.cpuMs, lower.wallMs, lower.subRequests}, Origin::OBJECT,
                                params_.getRoot<rpc::Worker::GetEntrypointParams>().getName());
-    return promise.attach(kj::defer([this]() { name_->noteCallEnded(); }), kj::mv(way));
+    incarnation.calls++;
+    return promise.attach(kj::defer([this, incarnation = kj::addRef(incarnation)]() mutable {
+      incarnation->calls--;
+      name_->noteCallEnded();
+    }), kj::mv(way));
   }
 
   kj::Own<Way> wayTo(NamedWorker::Incarnation& incarnation) {
@@ -315,7 +324,7 @@ void NamedWorker::letGo() {
     auto incarnation = kj::mv(*live);
     live_ = nullptr;
     for (auto entry: entries_) entry->forget();
-    if (incarnation->worker->callsInFlight() > 0) retired_.push_back(kj::addRef(*incarnation->worker));
+    if (incarnation->calls > 0) retired_.push_back(kj::addRef(*incarnation));
     if (incarnation->worker->membrane().isRevoked()) {
       deathWatch_ = nullptr;   // it refers to the worker
     } else {
@@ -328,7 +337,7 @@ void NamedWorker::letGo() {
 
 void NamedWorker::noteCallEnded() {
   KJ_IF_MAYBE(place, place_) (*place)->used();
-  retired_.erase(std::remove_if(retired_.begin(), retired_.end(), [](auto& worker) { return worker->callsInFlight() == 0; }), retired_.end());
+  retired_.erase(std::remove_if(retired_.begin(), retired_.end(), [](auto& one) { return one->calls == 0; }), retired_.end());
   // One that can do nothing any more has told those who waited for it.
   KJ_IF_MAYBE(live, live_) {
     auto& worker = *(*live)->worker;
@@ -371,6 +380,7 @@ void NamedWorker::abort(Outcome why) {
   making_ = nullptr;
   isMaking_ = false;
   tellWaiting([&why]() { return Awaited(why.clone()); });
+  noteUnheld();
 }
 
 void NamedWorker::revoke() {
@@ -401,7 +411,7 @@ bool NamedWorker::endsWith(const LoadedWorker& worker) const {
 void NamedWorker::visitHeld(kj::FunctionParam<void(Kin&)> visit) {
   for (auto& held: holder_->held()) visit(*held.first);
   KJ_IF_MAYBE(live, live_) visit(*(*live)->worker);
-  for (auto& worker: retired_) visit(*worker);
+  for (auto& one: retired_) visit(*one->worker);
 }
 
 void NamedWorker::describe(rpc::Loader::NamedWorker::Builder to) {

@@ -80,6 +80,7 @@ class NamedWorker final: public Kin, public WarmWorker {
   struct Incarnation: public kj::Refcounted {
     explicit Incarnation(kj::Own<LoadedWorker> worker): worker(kj::mv(worker)) {}
     kj::Own<LoadedWorker> worker;
+    uint32_t calls = 0;   // by the name; others are held by what they are made on
   };
   struct Failure {
     kj::Exception why;
@@ -100,7 +101,7 @@ class NamedWorker final: public Kin, public WarmWorker {
 
   kj::Maybe<kj::Own<Incarnation>> live_;
   kj::Maybe<kj::Own<Warmth::Place>> place_;
-  std::vector<kj::Own<LoadedWorker>> retired_;          // with calls under way
+  std::vector<kj::Own<Incarnation>> retired_;           // with calls under way
   uint64_t bytes_ = 0;                                  // of the last one
   kj::TimePoint lastUse_;
   bool isMaking_ = false;

@@ -11,6 +11,9 @@
 namespace glovebox {
 namespace {
 
+// Of a row of list() besides its name.
+constexpr size_t LISTED_BYTES = 64;
+
 std::string_view checked(kj::StringPtr name) {
   KJ_REQUIRE(name.size() <= wire::NAME_BYTES_MAX, "the name of a worker is longer than names may be", name.size(), wire::NAME_BYTES_MAX);
   return {name.begin(), name.size()};
@@ -33,7 +36,7 @@ rpc::Worker::Client NamedWorkers::get(kj::StringPtr name, rpc::WorkerFactory::Cl
   if (found == rows_.end()) {
     auto worker = kj::refcounted<NamedWorker>(*this, kj::addRef(*core_), name, kj::addRef(*maker_));
     auto hold = kj::heap<Hold>(kj::addRef(*worker), holder);
-    found = rows_.emplace(key, Row{kj::mv(worker), kj::mv(hold)}).first;
+    found = rows_.emplace(key, Row{kj::mv(worker), kj::mv(hold), countRow()}).first;
   }
   auto& worker = *found->second.worker;
   auto stub = worker.stub(holder);
@@ -41,7 +44,19 @@ rpc::Worker::Client NamedWorkers::get(kj::StringPtr name, rpc::WorkerFactory::Cl
   return stub;
 }
 
-bool NamedWorkers::hasRoomFor(kj::StringPtr name) const { return rows_.size() < membrane::NAMES_MAX || rows_.count(checked(name)) > 0; }
+bool NamedWorkers::hasRoomFor(kj::StringPtr name) const {
+  KJ_IF_MAYBE(owner, maker_->owner()) return owner->ledger.names.hasRoom() || rows_.count(checked(name)) > 0;
+  return true;
+}
+
+// In the books of the worker whose loader this is: it may have several.
+kj::Own<void> NamedWorkers::countRow() {
+  KJ_IF_MAYBE(owner, maker_->owner()) {
+    owner->ledger.names.take();
+    return kj::heap(kj::defer([membrane = kj::addRef(*owner)]() mutable { membrane->ledger.names.give(); }));
+  }
+  return {};
+}
 
 bool NamedWorkers::remove(kj::StringPtr name) {
   auto found = rows_.find(checked(name));
@@ -60,11 +75,16 @@ bool NamedWorkers::abort(kj::StringPtr name) {
   return true;
 }
 
-void NamedWorkers::list(rpc::Loader::ListResults::Builder to) {
+void NamedWorkers::list(rpc::Loader::ListResults::Builder to, size_t bytesMax) {
   std::vector<NamedWorker*> workers;
   for (auto& row: rows_) workers.push_back(row.second.worker.get());
   std::stable_sort(workers.begin(), workers.end(), [](auto a, auto b) { return a->lastUse() > b->lastUse(); });
-  auto list = to.initWorkers(static_cast<unsigned>(workers.size()));
+  size_t count = 0;
+  for (size_t bytes = 0; count < workers.size(); count++) {
+    bytes += workers[count]->name().size() + LISTED_BYTES;
+    if (bytes > bytesMax) break;
+  }
+  auto list = to.initWorkers(static_cast<unsigned>(count));
   for (auto i: kj::indices(list)) workers[i]->describe(list[i]);
 }
 

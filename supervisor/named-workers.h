@@ -22,7 +22,8 @@ class NamedWorkers final: public kj::Refcounted {
   bool hasRoomFor(kj::StringPtr name) const;
   bool remove(kj::StringPtr name);
   bool abort(kj::StringPtr name);
-  void list(rpc::Loader::ListResults::Builder to);
+  // As many as go into so many bytes.
+  void list(rpc::Loader::ListResults::Builder to, size_t bytesMax);
 
   // One of these that nobody needs now, the one least recently used, goes. False: there is none.
   bool evictOne(const Outcome& why);
@@ -35,6 +36,7 @@ class NamedWorkers final: public kj::Refcounted {
   struct Row {
     kj::Own<NamedWorker> worker;
     kj::Own<Hold> hold;
+    kj::Own<void> counted;
   };
 
   kj::Own<Core> core_;
@@ -44,6 +46,7 @@ class NamedWorkers final: public kj::Refcounted {
   bool tidyingPlanned_ = false;
   kj::Promise<void> tidying_ = nullptr;
 
+  kj::Own<void> countRow();
   void tidy();
 };
 

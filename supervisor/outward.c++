@@ -22,8 +22,6 @@ kj::String quoted(kj::StringPtr text) {
   return kj::str(text.slice(0, cut), "...");
 }
 
-constexpr kj::StringPtr TOO_MANY_NAMES = "This worker has reached its limit of 1024 named workers that it uses. Let go of some of them."_kj;
-static_assert(membrane::NAMES_MAX == 1'024);
 constexpr kj::StringPtr TOO_MANY_SUBREQUESTS = "Too many subrequests."_kj;
 
 }  // namespace
@@ -362,7 +360,7 @@ kj::Promise<void> OutwardLoader::get(GetContext context) {
   noteCall();
   auto& room = membrane_->ledger.outwardCapabilities;
   if (!room.hasRoom() || !names_->hasRoomFor(params.getName())) {
-    context.getResults().setWorker(newFailedWorker(room.hasRoom() ? kj::str(TOO_MANY_NAMES) : room.refusal()));
+    context.getResults().setWorker(newFailedWorker(room.hasRoom() ? membrane_->ledger.names.refusal() : room.refusal()));
     return kj::READY_NOW;
   }
   kj::Maybe<rpc::Console::Client> console;
@@ -372,21 +370,27 @@ kj::Promise<void> OutwardLoader::get(GetContext context) {
   return kj::READY_NOW;
 }
 
-kj::Promise<void> OutwardLoader::delete_(DeleteContext context) {
+void OutwardLoader::noteByName() {
   membrane_->requireWhole();
+  noteCall();
+  KJ_REQUIRE(membrane_->worker().admitSubrequest(), TOO_MANY_SUBREQUESTS);
+}
+
+kj::Promise<void> OutwardLoader::delete_(DeleteContext context) {
+  noteByName();
   context.getResults().setFound(names_->remove(context.getParams().getName()));
   return kj::READY_NOW;
 }
 
 kj::Promise<void> OutwardLoader::abort(AbortContext context) {
-  membrane_->requireWhole();
+  noteByName();
   context.getResults().setFound(names_->abort(context.getParams().getName()));
   return kj::READY_NOW;
 }
 
 kj::Promise<void> OutwardLoader::list(ListContext context) {
-  membrane_->requireWhole();
-  names_->list(context.getResults());
+  noteByName();
+  names_->list(context.getResults(), membrane::LIST_BYTES_MAX);
   return kj::READY_NOW;
 }
 

@@ -105,6 +105,7 @@ class OutwardLoader final: public rpc::Loader::Server, public Outward {
   kj::Promise<void> list(ListContext context) override;
 
  private:
+  void noteByName();
   class Maker;
   kj::Own<Maker> maker_;
   kj::Own<NamedWorkers> names_;

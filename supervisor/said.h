@@ -36,6 +36,8 @@ class Said {
   void add(std::shared_ptr<const SaidLog> log);
   void add(std::shared_ptr<const SaidThrown> thrown);
 
+  bool takesLogs() const { return !logsEnded_; }
+  bool takesExceptions() const { return !exceptionsEnded_; }
   bool isNothing() const { return logs.empty() && exceptions.empty(); }
 
   std::vector<std::shared_ptr<const SaidLog>> logs;

@@ -37,6 +37,7 @@ Warmth::Place::Place(Warmth& warmth, WarmWorker& worker, uint32_t idleMs, uint64
 
 Warmth::Place::~Place() noexcept(false) {
   warmth_.bytes_ -= bytes_;
+  if (warmth_.next_ == position_) ++warmth_.next_;
   warmth_.places_.erase(position_);
 }
 
@@ -104,8 +105,8 @@ void Warmth::wake() {
   size_t looks = 0;
   kj::Maybe<kj::TimePoint> next;
   auto plan = [&](kj::TimePoint at) { next = std::min(at, next.orDefault(at)); };
-  for (auto i = places_.begin(); i != places_.end();) {
-    auto& place = **i++;   // it may go
+  for (next_ = places_.begin(); next_ != places_.end();) {
+    auto& place = **next_++;
     if (!place.worker_.isIdle()) {
       // One that is called says itself when there is something to do. Another is needed for what came out of it.
       if (now >= place.lastUse_ + place.idleMax_) plan(now + std::min(std::max(place.idleMax_, NEEDED_PAUSE_MIN), NEEDED_PAUSE_MAX));

@@ -82,6 +82,7 @@ class Warmth {
   kj::Timer& timer_;
   const uint64_t budgetBytes_;
   std::list<Place*> places_;       // least recently used first
+  std::list<Place*>::iterator next_ = places_.end();   // in wake(): who goes may take others along
   uint64_t bytes_ = 0;             // of all
   uint64_t usualBytes_ = 1 << 20;  // what the last one that was measured has
   std::array<uint64_t, EVICTION_REASONS> evictions_{};

@@ -32,6 +32,9 @@ constexpr kj::Duration LINE_LOST_GRACE = 50 * kj::MILLISECONDS;
 // Audit records reach the log by a thread of the kernel's, a moment after the death that they are about.
 constexpr kj::Duration KERNEL_LOG_DELAY = 10 * kj::MILLISECONDS;
 
+// Dead, and no report of it. The warden writes one when it reaps, which takes a busy machine some milliseconds.
+constexpr kj::Duration REPORT_GRACE = 2 * kj::SECONDS;
+
 // The kernel's CPU clock of another process (what clock_getcpuclockid() computes, without its check).
 clockid_t cpuClock(pid_t pid) { return static_cast<clockid_t>((~static_cast<unsigned>(pid) << 3) | 2); }
 
@@ -153,6 +156,13 @@ void WorkerHandle::watchEnd() {
     return port_.getTimer().afterDelay(LINE_LOST_GRACE).then([this]() {
       // On a busy machine a death, or the report of it, may take longer than this; then the process is dying all the same.
       if (!ended_ && !isDead(child_.pidfd) && !isDying(child_.pid)) end(protocolViolation("it closed or corrupted its line"));
+      return port_.getTimer().afterDelay(REPORT_GRACE);
+    }).then([this]() {
+      // Whoever waits for a report that never comes waits for ever.
+      if (ended_ || !isDead(child_.pidfd)) return;
+      KJ_LOG(ERROR, "the warden did not report the end of a worker", child_.pid);
+      ended_ = true;
+      settleEnd(ProcessEnd{CLD_KILLED, SIGKILL}, nullptr);
     });
   }));
 }

@@ -181,6 +181,8 @@ kj::Promise<ProcessEnd> ZygoteProcess::whenEnded(int32_t innerPid) {
     ended_.erase(found);
     return end;
   }
+  // It was made before its warden died, and is known only now.
+  if (wardenGone_) return ProcessEnd{CLD_KILLED, SIGKILL};
   auto paf = kj::newPromiseAndFulfiller<ProcessEnd>();
   waiting_[innerPid] = kj::mv(paf.fulfiller);
   return kj::mv(paf.promise);
@@ -252,6 +254,7 @@ kj::Promise<void> ZygoteProcess::readWarden() {
     }
     // The warden is gone, and with it everybody in its namespace.
     zygoteGone("its warden died");
+    wardenGone_ = true;
     for (auto& entry: waiting_) entry.second->fulfill(ProcessEnd{CLD_KILLED, SIGKILL});
     waiting_.clear();
     return kj::READY_NOW;

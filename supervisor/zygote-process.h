@@ -84,6 +84,7 @@ class ZygoteProcess final: public kj::Refcounted, private kj::TaskSet::ErrorHand
   kj::TimePoint startTime_;
   bool alive_ = false;
   bool tainted_ = false;
+  bool wardenGone_ = false;   // and everybody in its namespace
   uint32_t forkCount_ = 0;
   uint32_t nextWorkerUid_ = 0;
   zygote::WardenStarted ids_;

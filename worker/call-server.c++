@@ -150,8 +150,9 @@ bool CallServer::forget(CallId id) {
 
 void CallServer::collect() {
   for (auto& action: host_.takeActions()) {
-    bool waits = action.kind == HostAction::Kind::CALL ? !queued_.empty() || openCalls_ >= guard::WORKER_CALLS_MAX
-                                                       : action.kind == HostAction::Kind::RELEASE && !queued_.empty();
+    bool asks = action.kind == HostAction::Kind::CALL || action.kind == HostAction::Kind::BY_NAME;
+    bool waits = asks ? !queued_.empty() || openCalls_ >= guard::WORKER_CALLS_MAX
+                      : action.kind == HostAction::Kind::RELEASE && !queued_.empty();
     if (waits) {
       queued_.push_back(kj::mv(action));
     } else {

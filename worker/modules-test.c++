@@ -116,6 +116,15 @@ TEST_F(ModulesTest, ATopLevelAwaitThatNeverSettlesIsAnError) {
             "Error: Failed to start Worker:\nUncaught Error: Top-level await in module is unsettled.");
 }
 
+TEST_F(ModulesTest, OneThatDoesNotCompileFailsTheSameHoweverOftenItIsImported) {
+  ASSERT_TRUE(worker.start({{"m.js", R"(export default { async run() {
+        const words = [];
+        for (let i = 0; i < 3; i++) { try { words.push(typeof (await import("./bad.js"))); } catch (error) { words.push(error.name); } }
+        return words;
+      } };)"}, {"bad.js", "export const x = ;"}}));
+  EXPECT_EQ(run(), (Answer{"value", R"(["SyntaxError","SyntaxError","SyntaxError"])"}));
+}
+
 TEST_F(ModulesTest, TimersAreForHandlers) {
   auto text = failure({{"m.js", "setTimeout(() => {}, 1);"}});
   EXPECT_TRUE(text.starts_with(

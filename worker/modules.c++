@@ -247,7 +247,10 @@ v8::MaybeLocal<v8::Module> Modules::compileModule(ModuleSource& source) {
   v8::ScriptOrigin origin(string(source.name), 0, 0, false, -1, {}, false, false, true);
   CachedSource cached(text, origin, source);
   v8::Local<v8::Module> module;
-  if (!v8::ScriptCompiler::CompileModule(isolate_, &cached.source, cached.options).ToLocal(&module)) return {};
+  if (!v8::ScriptCompiler::CompileModule(isolate_, &cached.source, cached.options).ToLocal(&module)) {
+    source.body = utf8(isolate_, text);   // who imports it again is told the same
+    return {};
+  }
   return module;
 }
 
