@@ -221,6 +221,7 @@ kj::Promise<void> LoadedWorker::whileWatched(kj::Promise<void> promise) {
 
 void LoadedWorker::setChildSlot(kj::Own<Membrane::ChildSlot> slot) {
   membrane_->setParent(kj::addRef(slot->parent()));
+  if (!slot->parent().isCut()) tailDepth_ = slot->parent().worker().tailDepth_;
   childSlot_ = kj::mv(slot);
 }
 
@@ -244,7 +245,8 @@ kj::Promise<void> LoadedWorker::call(Route& route, CallContext context, CallLimi
   auto detail = wantsAccount || isTold ? Run::Detail::FULL : Run::Detail::BRIEF;
   auto run = kj::heap<Run>(*books_, detail, context.getParams(), entrypoint);
   auto& r = *run;
-  if (isTold) KJ_ASSERT_NONNULL(tails_)->expect();
+  tailDepth_ = callsInFlight_ == 0 ? r.tailDepth() : std::max(tailDepth_, r.tailDepth());
+  if (isTold) KJ_ASSERT_NONNULL(tails_)->expect(tailDepth_);
   auto served = kj::evalNow([&]() { return serve(route, context, limits, origin, r); });
   if (wantsAccount) served = served.then([this, context, &r]() mutable { return writeAccount(context, r); });
   return served.attach(kj::defer([this, origin, isTold, run = kj::mv(run)]() mutable {

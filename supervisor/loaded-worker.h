@@ -87,6 +87,10 @@ class LoadedWorker final: public Kin {
   // It counts as somebody's child until it is gone.
   void setChildSlot(kj::Own<Membrane::ChildSlot> slot);
 
+  // How many tails told each other until it was called: what it does now counts as one more for those whom it calls, because
+  // otherwise two workers could tell each other for ever.
+  uint8_t tailDepth() const { return tailDepth_; }
+
   // What it was gotten by, for the status output and its tails.
   void setName(kj::StringPtr name);
   kj::Maybe<kj::StringPtr> name() const { return name_.map([](const kj::String& text) -> kj::StringPtr { return text; }); }
@@ -109,6 +113,7 @@ class LoadedWorker final: public Kin {
   kj::Maybe<Outcome> startFailure_;           // or there can be none
   kj::Maybe<Outcome> expired_;                // it was to go before it had come
   uint32_t callsInFlight_ = 0;
+  uint8_t tailDepth_ = 0;                     // of the calls under way the highest, or of the last one
   uint64_t callsBegun_ = 0;
   bool isStarted_ = false;
   kj::Duration cpuAtLoad_ = 0 * kj::SECONDS;

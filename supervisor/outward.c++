@@ -102,6 +102,7 @@ kj::Promise<void> OutwardTarget::forward(CallContext context, Manifest manifest)
   membrane_->requireWhole();
   auto request = route_.target<rpc::Target>().callRequest(manifest.size());
   copyCall(context.getParams(), manifest, request, membrane_->outOfWorker(), wire::WORKER_MESSAGE_BYTES_MAX);
+  request.setTailDepth(membrane_->worker().tailDepth());
   context.releaseParams();
   auto sent = request.send();
   auto wrap = [membrane = kj::addRef(*membrane_)](rpc::Target::Client inner) mutable {

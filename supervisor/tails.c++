@@ -78,7 +78,8 @@ void Tails::flush() {
     rest_ = nullptr;
     auto wall = kj::systemPreciseMonotonicClock().now() - told->start;
     TraceRest trace{told->said, told->time, kj::max(cpuTime() - told->startCpu, 0 * kj::SECONDS), wall};
-    tell(1, [&](bool truncated) { return traceRest(trace, scriptName_, truncated); });
+    if (depth_ >= membrane::TAIL_DEPTH_MAX) return;
+    tell(static_cast<uint8_t>(depth_ + 1), [&](bool truncated) { return traceRest(trace, scriptName_, truncated); });
   }
 }
 

@@ -27,8 +27,11 @@ class Tails final: public kj::Refcounted {
   // The name of the worker, before its first call.
   void setScriptName(kj::StringPtr name) { scriptName_ = kj::str(name); }
 
-  // A run begins that will be reported.
-  void expect() { expected_++; }
+  // A run begins that will be reported; so many tails told each other before.
+  void expect(uint8_t depth) {
+    expected_++;
+    depth_ = depth;
+  }
   // Once each; its books are closed. What the worker said before its answer may still be on its way through the loop, so it
   // is told a moment later.
   void report(kj::Own<Run> run);
@@ -61,6 +64,7 @@ class Tails final: public kj::Refcounted {
   kj::Maybe<kj::Own<Rest>> rest_;
   kj::Promise<void> flushing_ = nullptr;
   uint32_t expected_ = 0;
+  uint8_t depth_ = 0;
   bool isRetired_ = false;
 
   using MakeEvent = kj::FunctionParam<ValueGraph(bool truncated)>;
