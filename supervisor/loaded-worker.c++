@@ -334,8 +334,8 @@ kj::Promise<void> LoadedWorker::serve(Route& route, CallContext context, CallLim
   core_->noteCallSent(answeredBefore);
 
   auto send = [this, &route, context, manifest, origin, &run]() mutable { return forward(route, context, manifest, origin, run); };
-  auto answered = route.isOpen() ? kj::evalNow(send) : route.whenOpen().then(kj::mv(send), [this, origin](kj::Exception&& exception) {
-    return noAnswer(kj::mv(exception), origin);
+  auto answered = route.isOpen() ? kj::evalNow(send) : route.whenOpen().then(kj::mv(send), [this, origin, &run](kj::Exception&& exception) {
+    return noAnswer(kj::mv(exception), origin, run);
   });
   auto died = whenEnded().then([this, context, &run](Outcome outcome) mutable { end(context.getResults(), outcome, run); });
   return answered.exclusiveJoin(kj::mv(died)).exclusiveJoin(watch(limits, run)).attach(kj::defer([this, answeredBefore, counted]() {
@@ -376,7 +376,7 @@ kj::Promise<void> LoadedWorker::forward(Route& route, CallContext context, const
           done = mistrust(kj::mv(*exception));
         }
         return done;
-      }, [this, origin](kj::Exception&& exception) { return noAnswer(kj::mv(exception), origin); })
+      }, [this, origin, &run](kj::Exception&& exception) { return noAnswer(kj::mv(exception), origin, run); })
       .attach(kj::defer([promised = kj::mv(promised)]() mutable { promised->close(); }));
 }
 
@@ -425,8 +425,11 @@ kj::Promise<void> LoadedWorker::whileAlive(kj::Promise<void> promise) {
   return promise.exclusiveJoin(kj::mv(died));
 }
 
-kj::Promise<void> LoadedWorker::noAnswer(kj::Exception&& exception, Origin origin) {
-  if (origin == Origin::PROMISED && exception.getType() != kj::Exception::Type::DISCONNECTED) return nothingToCall();
+kj::Promise<void> LoadedWorker::noAnswer(kj::Exception&& exception, Origin origin, Run& run) {
+  if (origin == Origin::PROMISED && exception.getType() != kj::Exception::Type::DISCONNECTED) {
+    run.outcome = rpc::Ending::Code::EXCEPTION;
+    return nothingToCall();
+  }
   return mistrust(kj::mv(exception));
 }
 

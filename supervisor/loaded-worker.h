@@ -150,7 +150,7 @@ class LoadedWorker final: public Kin {
   void close(Run& run);
   void retireTails();
   // There is no answer: the line is lost, there was nothing to call, or the worker broke the wire's rules.
-  kj::Promise<void> noAnswer(kj::Exception&& exception, Origin origin);
+  kj::Promise<void> noAnswer(kj::Exception&& exception, Origin origin, Run& run);
   // The worker broke the wire's rules in an answer.
   kj::Promise<void> mistrust(kj::Exception&& exception);
   // Who answers a call: where a promise of the worker turned out to be something it was handed, somebody else.

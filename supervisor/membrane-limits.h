@@ -47,6 +47,9 @@ constexpr uint64_t KEPT_BYTES_MAX = 4u << 20;
 // Names of one worker that live or are held. Each may cost a factory of the worker's and a question to it.
 constexpr uint32_t NAMES_MAX = 1'024;
 
+// Events that one worker's tails are being told and have not answered. Each has up to ACCOUNT_LOG_BYTES of text.
+constexpr size_t TAIL_BYTES_MAX = 1 << 20;
+
 // What list() tells a worker: of its names the latest used. As many answers as there may be questions stay below 32 MiB together.
 constexpr size_t LIST_BYTES_MAX = 16 * 1024;
 

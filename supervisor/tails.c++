@@ -86,7 +86,7 @@ void Tails::flush() {
 void Tails::tell(uint8_t depth, MakeEvent makeEvent) {
   auto& census = membrane_->core().census;
   for (auto& tail: tails_) {
-    if (tail->underWay >= membrane::TAIL_CALLS_MAX) {
+    if (tail->underWay >= membrane::TAIL_CALLS_MAX || underWayBytes_ >= membrane::TAIL_BYTES_MAX) {
       tail->hasMissed = true;
       census.tailEventsDropped++;
       continue;
@@ -94,9 +94,14 @@ void Tails::tell(uint8_t depth, MakeEvent makeEvent) {
     tail->underWay++;
     auto arguments = makeEvent(tail->hasMissed);
     tail->hasMissed = false;
+    auto bytes = payloadBytes(arguments);
+    underWayBytes_ += bytes;
     auto told = kj::evalNow([&]() { return call(*tail, depth, kj::mv(arguments)); });
     membrane_->core().port.getTimer().timeoutAfter(TAIL_TIMEOUT, kj::mv(told))
-        .attach(kj::defer([self = kj::addRef(*this), tail = kj::addRef(*tail)]() mutable { tail->underWay--; }))
+        .attach(kj::defer([self = kj::addRef(*this), tail = kj::addRef(*tail), bytes]() mutable {
+          tail->underWay--;
+          self->underWayBytes_ -= bytes;
+        }))
         .detach([core = kj::addRef(membrane_->core())](kj::Exception&&) mutable { core->census.tailCallsFailed++; });
   }
 }

@@ -65,6 +65,7 @@ class Tails final: public kj::Refcounted {
   kj::Promise<void> flushing_ = nullptr;
   uint32_t expected_ = 0;
   uint8_t depth_ = 0;
+  size_t underWayBytes_ = 0;
   bool isRetired_ = false;
 
   using MakeEvent = kj::FunctionParam<ValueGraph(bool truncated)>;

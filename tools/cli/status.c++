@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "tools/cli/commands.h"
 #include "tools/cli/failure.h"
@@ -37,16 +38,24 @@ class Watch {
 
   kj::Promise<void> run() {
     return ask(supervisor_).then([this](std::string json) {
-      show(format(json, options_));
+      try {
+        show(format(json, options_));
+      } catch (const Failure& failure) {
+        failure_ = failure;   // KJ would make an exception of its own of it
+        return kj::Promise<void>(kj::READY_NOW);
+      }
       return session_.port().getTimer().afterDelay(options_.intervalMs * kj::MILLISECONDS).then([this]() { return run(); });
     });
   }
+
+  const std::optional<Failure>& failure() const { return failure_; }
 
  private:
   Session& session_;
   const StatusOptions& options_;
   rpc::Supervisor::Client supervisor_;
   bool isFirst_ = true;
+  std::optional<Failure> failure_;   // of our own output, which ends it
 
   void show(const std::string& view) {
     constexpr const char* HOME_AND_CLEAR = "\x1b[H\x1b[2J";
@@ -79,6 +88,7 @@ int status(const StatusOptions& options) {
   } catch (const kj::Exception& exception) {
     throw Failure(EXIT_CODE_UNAVAILABLE, "the daemon on '" + options.socket + "' is gone: " + exception.getDescription().cStr());
   }
+  if (watch.failure()) throw *watch.failure();
   return EXIT_CODE_OK;
 }
 
