@@ -4,13 +4,10 @@
 #include <cstring>
 
 #include "supervisor/membrane.h"
+#include "supervisor/wall-clock.h"
 
 namespace glovebox {
 namespace {
-
-double wallClockMs() {
-  return static_cast<double>((kj::systemPreciseCalendarClock().now() - kj::UNIX_EPOCH) / kj::MICROSECONDS) / 1'000;
-}
 
 // Appends what finds room, and three dots instead of the rest. A character may be cut in two.
 class Cutter {

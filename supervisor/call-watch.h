@@ -10,6 +10,7 @@
 #include <kj/async.h>
 #include <kj/timer.h>
 
+#include "ipc/worker-limits.h"
 #include "supervisor/worker-peer.h"
 
 namespace glovebox {
@@ -19,6 +20,8 @@ struct CallLimits {
   uint32_t wallMs;
   uint32_t subRequests = 0;   // not watched here: supervisor/subrequests.h
 };
+
+inline CallLimits callLimitsOf(const WorkerLimits& limits) { return {limits.cpuMs, limits.wallMs, limits.subRequests}; }
 
 enum class AtLimit {
   ASK_THEN_KILL,

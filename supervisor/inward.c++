@@ -65,8 +65,7 @@ capnp::Capability::Client InwardConsole::cloneFor(kj::Maybe<Holder&> holder) {
 InwardWorker::InwardWorker(kj::Own<LoadedWorker> worker, kj::Maybe<Holder&> holder): Inward(kj::mv(worker), holder) {}
 
 kj::Promise<void> InwardWorker::getEntrypoint(GetEntrypointContext context) {
-  auto lower = lowerOf(readLimits(context.getParams().getLimits()), worker().limits());
-  CallLimits limits{lower.cpuMs, lower.wallMs, lower.subRequests};
+  auto limits = callLimitsOf(lowerOf(readLimits(context.getParams().getLimits()), worker().limits()));
   auto target = worker().getEntrypoint(context.getParams());
   auto name = cleanLabel(context.getParams().getName());
   if (name == "default") name = nullptr;   // as if it had not been named

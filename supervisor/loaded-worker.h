@@ -39,7 +39,7 @@ class LoadedWorker final: public Kin {
 
   Membrane& membrane() { return *membrane_; }
   const WorkerLimits& limits() const { return limits_; }
-  CallLimits callLimits() const { return {limits_.cpuMs, limits_.wallMs, limits_.subRequests}; }
+  CallLimits callLimits() const { return callLimitsOf(limits_); }
 
   // A target in the worker itself, without the membrane; props cross it.
   rpc::Target::Client getEntrypoint(rpc::Worker::GetEntrypointParams::Reader params);

@@ -138,9 +138,11 @@ class NamedEntry final: public kj::Refcounted {
   friend class NamedWorker;
 
   struct Way: public kj::Refcounted {
-    Way(kj::Own<NamedWorker::Incarnation> incarnation, rpc::Target::Client target): incarnation(kj::mv(incarnation)), route(kj::mv(target)) {}
+    Way(kj::Own<NamedWorker::Incarnation> incarnation, rpc::Target::Client target, CallLimits limits)
+        : incarnation(kj::mv(incarnation)), route(kj::mv(target)), limits(limits) {}
     kj::Own<NamedWorker::Incarnation> incarnation;
     Route route;
+    const CallLimits limits;
   };
 
   kj::Own<NamedWorker> name_;
@@ -160,9 +162,8 @@ class NamedEntry final: public kj::Refcounted {
   kj::Promise<void> run(NamedWorker::Incarnation& incarnation, LoadedWorker::CallContext context) {
     auto way = wayTo(incarnation);
     auto& worker = *incarnation.worker;
-    auto lower = lowerOf(limits_, worker.limits());
     KJ_IF_MAYBE(place, name_->place_) (*place)->used();
-    auto promise = worker.call(way->route, context, {lower.cpuMs, lower.wallMs, lower.subRequests}, Origin::OBJECT,
+    auto promise = worker.call(way->route, context, way->limits, Origin::OBJECT,
                                params_.getRoot<rpc::Worker::GetEntrypointParams>().getName());
     incarnation.calls++;
     return promise.attach(kj::defer([this, incarnation = kj::addRef(incarnation)]() mutable {
@@ -176,7 +177,8 @@ class NamedEntry final: public kj::Refcounted {
       if ((*way)->incarnation.get() == &incarnation) return kj::addRef(**way);
     }
     auto target = incarnation.worker->getEntrypoint(params_.getRoot<rpc::Worker::GetEntrypointParams>().asReader());
-    auto way = kj::refcounted<Way>(kj::addRef(incarnation), kj::mv(target));
+    auto limits = callLimitsOf(lowerOf(limits_, incarnation.worker->limits()));
+    auto way = kj::refcounted<Way>(kj::addRef(incarnation), kj::mv(target), limits);
     KJ_IF_MAYBE(live, name_->live_) {
       if (live->get() == &incarnation) way_ = kj::addRef(*way);
     }

@@ -1,28 +1,20 @@
 #include "supervisor/process-memory.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <initializer_list>
 
-#include <kj/io.h>
+#include "supervisor/proc-file.h"
 
 namespace glovebox {
 namespace {
 
 // The sum of some lines of a file of /proc, each "Name:   123 kB".
 uint64_t sumOf(pid_t pid, const char* file, std::initializer_list<const char*> names) {
-  char path[40];
-  snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  kj::AutoCloseFd closer(fd);
   char text[4096];
-  ssize_t length = read(fd, text, sizeof(text) - 1);
-  if (length <= 0) return 0;
-  text[length] = '\0';
+  if (readProc(pid, file, text, sizeof(text)) == 0) return 0;
   uint64_t kilobytes = 0;
   for (auto name: names) {
     auto line = strstr(text, name);
@@ -39,5 +31,15 @@ uint64_t privateBytesOf(pid_t pid) {
   if (pages == 0) return 0;
   return pages + sumOf(pid, "status", {"\nVmPTE:"});
 }
+
+uint64_t anonymousBytesOf(pid_t pid) {
+  char text[128];
+  if (readProc(pid, "statm", text, sizeof(text)) == 0) return 0;
+  unsigned long size, resident, shared;
+  if (sscanf(text, "%lu %lu %lu", &size, &resident, &shared) != 3) return 0;
+  return (resident - shared) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+uint64_t peakBytesOf(pid_t pid) { return sumOf(pid, "status", {"\nVmHWM:"}); }
 
 }  // namespace glovebox

@@ -44,15 +44,4 @@ void Said::add(std::shared_ptr<const SaidThrown> thrown) {
 
 kj::String cleanText(kj::ArrayPtr<const char> text) { return kj::decodeUtf32(kj::encodeUtf32(text)); }
 
-kj::StringPtr levelName(rpc::LogMessage::Level level) {
-  switch (level) {
-    case rpc::LogMessage::Level::DEBUG: return "debug"_kj;
-    case rpc::LogMessage::Level::INFO: return "info"_kj;
-    case rpc::LogMessage::Level::LOG: return "log"_kj;
-    case rpc::LogMessage::Level::WARN: return "warn"_kj;
-    case rpc::LogMessage::Level::ERROR: return "error"_kj;
-  }
-  KJ_UNREACHABLE;
-}
-
 }  // namespace glovebox

@@ -52,6 +52,4 @@ class Said {
 // Sound UTF-8: what is none becomes U+FFFD.
 kj::String cleanText(kj::ArrayPtr<const char> text);
 
-kj::StringPtr levelName(rpc::LogMessage::Level level);
-
 }  // namespace glovebox

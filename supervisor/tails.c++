@@ -7,6 +7,7 @@
 #include "supervisor/kinship.h"
 #include "supervisor/loaded-worker.h"
 #include "supervisor/trace-item.h"
+#include "supervisor/wall-clock.h"
 
 namespace glovebox {
 namespace {
@@ -43,9 +44,7 @@ void Tails::report(kj::Own<Run> run) {
 
 Said& Tails::between() {
   KJ_IF_MAYBE(rest, rest_) return (*rest)->said;
-  auto& clock = kj::systemPreciseCalendarClock();
-  auto time = static_cast<double>((clock.now() - kj::UNIX_EPOCH) / kj::MICROSECONDS) / 1'000;
-  auto rest = kj::heap<Rest>(Rest{{}, cpuTime(), kj::systemPreciseMonotonicClock().now(), time});
+  auto rest = kj::heap<Rest>(Rest{{}, cpuTime(), kj::systemPreciseMonotonicClock().now(), wallClockMs()});
   auto& said = rest->said;
   rest_ = kj::mv(rest);
   flushing_ = membrane_->core().port.getTimer().afterDelay(REST_DELAY).then([this]() { flush(); }).eagerlyEvaluate([](kj::Exception&& exception) {

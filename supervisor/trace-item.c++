@@ -1,6 +1,7 @@
 #include "supervisor/trace-item.h"
 
 #include "ipc/ending.h"
+#include "ipc/log-level.h"
 
 namespace glovebox {
 namespace {

@@ -1,6 +1,5 @@
 #include "supervisor/worker-handle.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 #include "ipc/uv-event-port.h"
 #include "policy/limits.h"
 #include "policy/seal.h"
+#include "supervisor/proc-file.h"
 #include "supervisor/process-memory.h"
 
 namespace glovebox {
@@ -41,19 +41,6 @@ clockid_t cpuClock(pid_t pid) { return static_cast<clockid_t>((~static_cast<unsi
 bool isDead(int pidfd) {
   pollfd look{pidfd, POLLIN, 0};
   return poll(&look, 1, 0) == 1;
-}
-
-// Reads a small file of /proc/PID. Empty if the process is gone.
-size_t readProc(pid_t pid, const char* name, char* text, size_t size) {
-  char path[40];
-  snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  kj::AutoCloseFd closer(fd);
-  ssize_t length = read(fd, text, size - 1);
-  if (length <= 0) return 0;
-  text[length] = '\0';
-  return static_cast<size_t>(length);
 }
 
 // The kernel is taking it apart: it has closed its descriptors, or will. On a busy machine that takes a while.
@@ -180,22 +167,10 @@ kj::Duration WorkerHandle::cpuTime() {
   return lastCpuTime_;
 }
 
-uint64_t WorkerHandle::memoryBytes() {
-  if (ended_) return 0;
-  char text[128];
-  if (readProc(child_.pid, "statm", text, sizeof(text)) == 0) return 0;
-  unsigned long size, resident, shared;
-  if (sscanf(text, "%lu %lu %lu", &size, &resident, &shared) != 3) return 0;
-  return (resident - shared) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-}
+uint64_t WorkerHandle::memoryBytes() { return ended_ ? 0 : anonymousBytesOf(child_.pid); }
 
 uint64_t WorkerHandle::peakMemoryBytes() {
-  if (ended_) return peakBytes_;
-  char text[4096];
-  if (readProc(child_.pid, "status", text, sizeof(text)) == 0) return peakBytes_;
-  auto line = strstr(text, "\nVmHWM:");
-  unsigned long kib;
-  if (line != nullptr && sscanf(line, "\nVmHWM: %lu kB", &kib) == 1) peakBytes_ = uint64_t{kib} * 1024;
+  if (!ended_) peakBytes_ = std::max(peakBytes_, peakBytesOf(child_.pid));
   return peakBytes_;
 }
 

@@ -109,7 +109,7 @@ export class Glovebox {
     for (const name of Object.keys(options)) {
       if (name !== "limits") throw new TypeError(`createLoader() knows no option \`${name}\`; there is: limits.`);
     }
-    const limits = checkPolicy(options.limits, "limits");
+    const limits = checkPolicy(options.limits, "limits", "createLoader()");
     return new WorkerLoader(this.#line.session.hold(this.#line.loader(limits && checkLimits(limits, "LoaderOptions")), undefined));
   }
 

@@ -44,29 +44,29 @@ export function checkSupervisorOptions(options: unknown, addon: Addon): NativeSu
   }
   const checked = { profile, allowMissing: allowMissing === undefined ? undefined : [...(allowMissing as string[])] } as NativeSupervisorOptions;
   for (const name of Object.keys(NUMBERS) as (keyof typeof NUMBERS)[]) {
-    checked[name] = checkNumber(`supervisor.${name}`, given[name], MAY_BE_ZERO.includes(name) ? 0 : 1);
+    checked[name] = checkNumber(`supervisor.${name}`, given[name], { min: MAY_BE_ZERO.includes(name) ? 0 : 1 });
   }
   checked.limits = checkPolicy(given["limits"], "supervisor.limits");
   return checked;
 }
 
-function checkNumber(option: string, value: unknown, min = 1): number | undefined {
+function checkNumber(option: string, value: unknown, { min = 1, by }: { min?: number; by?: string | undefined } = {}): number | undefined {
   if (value !== undefined && (!Number.isInteger(value) || (value as number) < min || (value as number) > UINT32_MAX)) {
-    throw wrong(option, `a whole number from ${min} to ${UINT32_MAX}`, value);
+    throw wrong(option, `a whole number from ${min} to ${UINT32_MAX}`, value, by);
   }
   return value as number | undefined;
 }
 
 // A policy has no names that there are not: what was meant to be forbidden would be allowed.
-export function checkPolicy(limits: unknown, option: string): Partial<WorkerLimits> | undefined {
+export function checkPolicy(limits: unknown, option: string, by?: string): Partial<WorkerLimits> | undefined {
   if (limits === undefined) return undefined;
-  if (typeof limits !== "object" || limits === null || Array.isArray(limits)) throw wrong(option, "an object such as { cpuMs: 50 }", limits);
+  if (typeof limits !== "object" || limits === null || Array.isArray(limits)) throw wrong(option, "an object such as { cpuMs: 50 }", limits, by);
   const given = limits as Record<string, unknown>;
   for (const name of Object.keys(given)) {
     if (!(LIMIT_NAMES as readonly string[]).includes(name)) throw new TypeError(`There is no limit \`${option}.${name}\`; there are: ${LIMIT_NAMES.join(", ")}.`);
   }
   const checked: Partial<WorkerLimits> = {};
-  for (const name of LIMIT_NAMES) checked[name] = checkNumber(`${option}.${name}`, given[name]);
+  for (const name of LIMIT_NAMES) checked[name] = checkNumber(`${option}.${name}`, given[name], { by });
   return checked;
 }
 
@@ -89,8 +89,8 @@ export function serveArguments(options: NativeSupervisorOptions): string[] {
 }
 
 // For connect()'s other options, too.
-export function wrong(option: string, expected: string, got: unknown): TypeError {
-  return new TypeError(`${option.startsWith("limits") ? "createLoader()" : "connect()"} expects \`${option}\` to be ${expected}, got ${describe(got)}.`);
+export function wrong(option: string, expected: string, got: unknown, by = "connect()"): TypeError {
+  return new TypeError(`${by} expects \`${option}\` to be ${expected}, got ${describe(got)}.`);
 }
 
 function describe(value: unknown): string {

@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "ipc/ending.h"
+#include "ipc/log-level.h"
 
 namespace glovebox::cli {
 namespace {
@@ -47,17 +48,6 @@ void writeTime(Json& json, const char* name, double milliseconds) {
   json.String(text);
 }
 
-const char* levelName(rpc::LogMessage::Level level) {
-  switch (level) {
-    case rpc::LogMessage::Level::DEBUG: return "debug";
-    case rpc::LogMessage::Level::INFO: return "info";
-    case rpc::LogMessage::Level::LOG: return "log";
-    case rpc::LogMessage::Level::WARN: return "warn";
-    case rpc::LogMessage::Level::ERROR: return "error";
-  }
-  return "log";
-}
-
 template <typename List, typename Write>
 void writeList(Json& json, const char* name, List list, Write&& write) {
   json.Key(name);
@@ -92,7 +82,7 @@ std::string accountAsJson(rpc::Account::Reader account) {
     writeNumber(json, "bytesIn", use.getBytesIn());
   });
   writeList(json, "logs", account.getLogs(), [&](rpc::LogMessage::Reader log) {
-    writeText(json, "level", levelName(log.getLevel()));
+    writeText(json, "level", levelName(log.getLevel()).cStr());
     writeTime(json, "time", log.getTime());
     writeText(json, "text", log.getText());
   });
