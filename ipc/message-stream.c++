@@ -3,6 +3,7 @@
 #include <capnp/serialize.h>
 #include <kj/debug.h>
 #include <kj/io.h>
+#include <kj/refcount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -57,6 +58,34 @@ size_t headerWords(size_t segments) { return segments / 2 + 1; }
 
 }  // namespace
 
+// What was taken from messages that are gone.
+class BufferedMessageStream::Kept final: public kj::Refcounted {
+ public:
+  ~Kept() noexcept(false) override = default;
+
+  void want(const void* part) { wanted_ = part; }
+  void offer(kj::Array<word>&& words) {
+    if (wanted_ < static_cast<const void*>(words.begin()) || wanted_ >= static_cast<const void*>(words.end())) return;
+    words_.add(kj::mv(words));
+    wanted_ = nullptr;
+  }
+
+ private:
+  const void* wanted_ = nullptr;
+  kj::Vector<kj::Array<word>> words_;
+};
+
+// May outlive the stream.
+class BufferedMessageStream::LargeMessage final: private HeldWords, public capnp::FlatArrayMessageReader {
+ public:
+  LargeMessage(kj::Array<word>&& words, const capnp::ReaderOptions& options, kj::Own<Kept> kept)
+      : HeldWords(kj::mv(words)), FlatArrayMessageReader(HeldWords::words.asPtr(), options), kept_(kj::mv(kept)) {}
+  ~LargeMessage() noexcept(false) override { kept_->offer(kj::mv(HeldWords::words)); }
+
+ private:
+  kj::Own<Kept> kept_;
+};
+
 // The promise of one large write. Dropping it before the end leaves half a message on the wire, so that ends the stream.
 class BufferedMessageStream::DirectWrite {
  public:
@@ -107,7 +136,7 @@ class BufferedMessageStream::DirectWrite {
 };
 
 BufferedMessageStream::BufferedMessageStream(int fd, FdWaiter& waiter, MessageStreamOptions options)
-    : fd_(fd), waiter_(waiter), options_(options) {}
+    : fd_(fd), waiter_(waiter), options_(options), kept_(kj::refcounted<Kept>()) {}
 
 BufferedMessageStream::~BufferedMessageStream() noexcept(false) {
   KJ_IF_MAYBE(direct, direct_) direct->fail(disconnected("the stream was closed", 0));
@@ -118,6 +147,8 @@ size_t BufferedMessageStream::unsentBytes() const {
   KJ_IF_MAYBE(direct, direct_) bytes += direct->unsentBytes();
   return bytes;
 }
+
+void BufferedMessageStream::keepMessageWith(const void* part) { kept_->want(part); }
 
 void BufferedMessageStream::cut(kj::Exception&& reason) {
   if (failure_ != nullptr) return;
@@ -204,7 +235,7 @@ kj::Maybe<kj::Own<capnp::MessageReader>> BufferedMessageStream::takeMessage(cons
 
   if (largeFilled_ < large_.asBytes().size()) return nullptr;
   largeFilled_ = 0;
-  return kj::Own<capnp::MessageReader>(kj::heap<ReceivedMessage>(kj::mv(large_), options));
+  return kj::Own<capnp::MessageReader>(kj::heap<LargeMessage>(kj::mv(large_), options, kj::addRef(*kept_)));
 }
 
 // False at end-of-file.

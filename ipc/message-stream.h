@@ -50,6 +50,10 @@ class BufferedMessageStream final: public capnp::MessageStream {
   // Bytes that were accepted but not yet taken by the kernel.
   size_t unsentBytes() const;
 
+  // The memory of the incoming message in which `part` lies is freed with this stream and not with the message. While the
+  // message is there, and only for one that is larger than what is read at once.
+  void keepMessageWith(const void* part);
+
   // Ends both directions at once; reads and writes fail with `reason` from now on.
   void cut(kj::Exception&& reason);
 
@@ -74,6 +78,8 @@ class BufferedMessageStream final: public capnp::MessageStream {
 
  private:
   class DirectWrite;
+  class Kept;
+  class LargeMessage;
 
   const int fd_;
   FdWaiter& waiter_;
@@ -86,6 +92,7 @@ class BufferedMessageStream final: public capnp::MessageStream {
   size_t end_ = 0;
   kj::Array<capnp::word> large_;
   size_t largeFilled_ = 0;
+  kj::Own<Kept> kept_;
 
   // Outgoing.
   kj::Vector<kj::byte> unsent_;

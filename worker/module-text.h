@@ -5,10 +5,13 @@
 #include <v8.h>
 
 #include <string>
+#include <string_view>
 
 namespace glovebox {
 
 // Empty: it is longer than strings may be; no exception is pending.
 v8::MaybeLocal<v8::String> makeModuleText(v8::Isolate* isolate, std::string text);
+// Nor is it copied before: it stays where it is as long as the process lives.
+v8::MaybeLocal<v8::String> makeModuleTextInPlace(v8::Isolate* isolate, std::string_view text);
 
 }  // namespace glovebox

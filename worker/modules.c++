@@ -286,7 +286,9 @@ std::string Modules::makeCodeCache(ModuleSource& source) {
 
 v8::MaybeLocal<v8::String> Modules::takeText(ModuleSource& source) {
   v8::Local<v8::String> text;
-  if (!makeModuleText(isolate_, std::exchange(source.body, {})).ToLocal(&text)) {
+  auto inPlace = std::exchange(source.textInPlace, {});
+  auto made = inPlace.empty() ? makeModuleText(isolate_, std::exchange(source.body, {})) : makeModuleTextInPlace(isolate_, inPlace);
+  if (!made.ToLocal(&text)) {
     throwRangeError(isolate_, ("Module \"" + source.name + "\" is too long.").c_str());
     return {};
   }

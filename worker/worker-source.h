@@ -16,6 +16,7 @@ struct ModuleSource {
   Kind kind = Kind::JS;
   std::string name;
   std::string body;   // UTF-8, or bytes for DATA and WASM
+  std::string_view textInPlace = {};   // JS, CJS: instead of `body`, if not empty; stays where it is as long as the process lives
   std::string_view cache = {};   // JS, CJS: what ScriptHost::compile() made of the same text, or empty; the caller's until start() returns
   std::string keptCache = {};
 };
