@@ -4,6 +4,7 @@
 #include <kj/debug.h>
 #include <kj/io.h>
 #include <kj/refcount.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -53,6 +54,24 @@ class ReceivedMessage final: private HeldWords, public capnp::FlatArrayMessageRe
   ReceivedMessage(kj::Array<word>&& words, const capnp::ReaderOptions& options)
       : HeldWords(kj::mv(words)), FlatArrayMessageReader(HeldWords::words.asPtr(), options) {}
 };
+
+// Memory that is about to be filled, with its pages in place: one by one, by fault, they cost a worker's fresh memory as much
+// again as the bytes cost on their way. A size that cannot be had is left to the heap to complain about.
+class MappedWords final: public kj::ArrayDisposer {
+ public:
+  static kj::Array<word> allocate(size_t count) {
+    static const MappedWords disposer;
+    void* memory = mmap(nullptr, count * sizeof(word), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (memory == MAP_FAILED) return kj::heapArray<word>(count);
+    return kj::Array<word>(static_cast<word*>(memory), count, disposer);
+  }
+
+ protected:
+  void disposeImpl(void* first, size_t, size_t count, size_t, void (*)(void*)) const override { munmap(first, count * sizeof(word)); }
+};
+
+// From here on; below, the heap has memory that was used before.
+constexpr size_t MAPPED_BYTES_MIN = 256 * 1024;
 
 size_t headerWords(size_t segments) { return segments / 2 + 1; }
 
@@ -221,7 +240,8 @@ kj::Maybe<kj::Own<capnp::MessageReader>> BufferedMessageStream::takeMessage(cons
     size_t available = end_ - begin_;
     if (available < size && size <= READ_BUFFER_BYTES) return nullptr;
 
-    auto words = kj::heapArray<word>(size / sizeof(word));
+    bool mapped = size >= MAPPED_BYTES_MIN && options_.systemCalls == MessageStreamOptions::SystemCalls::READ_WRITE;
+    auto words = mapped ? MappedWords::allocate(size / sizeof(word)) : kj::heapArray<word>(size / sizeof(word));
     size_t taken = kj::min(available, size);
     memcpy(words.begin(), buffer_.begin() + begin_, taken);
     begin_ += taken;

@@ -136,6 +136,7 @@ TEST_F(Filter, MemoryMayGrowButNeverBeExecutableSharedOrOfAFile) {
   for (Profile profile : PROFILES) {
     EXPECT_TRUE(passes(profile, [] { return map(PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS); }));
     EXPECT_TRUE(passes(profile, [] { return map(PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE); }));
+    EXPECT_TRUE(passes(profile, [] { return map(PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE); }));
     EXPECT_TRUE(isKilledByTheFilter(
         profile, [] { return map(PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS); }));
     EXPECT_TRUE(isKilledByTheFilter(profile, [] { return map(PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS); }));
