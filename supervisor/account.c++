@@ -15,6 +15,7 @@ class Cutter {
   template <size_t size>
   explicit Cutter(std::array<char, size>& space): begin_(space.data()), end_(begin_ + size - 4), at_(begin_) { *at_ = '\0'; }
   void add(kj::StringPtr text) {
+    if (text.size() == 0) return;   // would overwrite what says that something was cut
     auto size = std::min<size_t>(text.size(), static_cast<size_t>(end_ - at_));
     memcpy(at_, text.begin(), size);
     at_ += size;

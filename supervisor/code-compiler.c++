@@ -93,7 +93,13 @@ void CodeCompiler::next() {
                   .then([this]() { return supply_.takeSpare(); })
                   .then([this, &j](kj::Own<WorkerPeer> process) { return compile(j, kj::mv(process)); },
                         [this, &j](kj::Exception&&) { forget(j); });   // no process can be had: that is not the modules' fault
-  tasks_.add(done.attach(kj::mv(job)).then([this]() {
+  tasks_.add(done.catch_([this, &j](kj::Exception&& exception) {
+                   KJ_LOG(ERROR, "modules could not be compiled", exception);
+                   forget(j);
+                   drop(kj::mv(process_));
+                 })
+                 .attach(kj::mv(job))
+                 .then([this]() {
     busy_ = false;
     next();
   }));
@@ -127,15 +133,14 @@ void CodeCompiler::finished(Job& job) {
     counts_.failures++;
   }
   forget(job);
-  // This kills it. Later: its line may be what this was called by.
-  KJ_IF_MAYBE(process, process_) {
-    kj::evalLater([process = kj::mv(*process)]() {}).detach([](kj::Exception&& exception) { KJ_LOG(ERROR, exception); });
-  }
-  process_ = nullptr;
+  drop(kj::mv(process_));
 }
 
+// This kills it. Later: its line may be what this was called by.
+void CodeCompiler::drop(kj::Maybe<kj::Own<WorkerPeer>> process) { tasks_.add(kj::evalLater([process = kj::mv(process)]() {})); }
+
 void CodeCompiler::forget(Job& job) {
-  wanted_.erase(job.key);
+  if (wanted_.erase(job.key) == 0) return;
   wantedBytes_ -= job.bytes;
 }
 

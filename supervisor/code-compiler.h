@@ -68,6 +68,7 @@ class CodeCompiler final: private kj::TaskSet::ErrorHandler {
   kj::Promise<void> compile(Job& job, kj::Own<WorkerPeer> process);
   void finished(Job& job);
   void forget(Job& job);
+  void drop(kj::Maybe<kj::Own<WorkerPeer>> process);
   void taskFailed(kj::Exception&& exception) override;
 };
 

@@ -48,6 +48,23 @@ test("the name of a worker that has one is its script's name", async () => {
   await loader.delete("tenant 7");
 });
 
+test("tails that tell each other come to an end", async () => {
+  let told = 0;
+  const text = "export default { run: (x) => x, async tail(events, env) { await env.note(); } }";
+  const get = (name, other) => loader.get(name, () => code(text, {
+    env: { note: () => { told++; } },
+    tails: [get(other, name)],
+  })).getEntrypoint();
+  assert.equal(await get("ping", "pong").run(1), 1);
+  await until(() => told === 4);   // TAIL_DEPTH_MAX
+  await later(100);
+  assert.equal(told, 4);
+  assert.equal(await get("ping", "pong").run(2), 2);
+  await until(() => told === 8);
+  await loader.delete("ping");
+  await loader.delete("pong");
+});
+
 test("a tail of this program gets a TraceItem of each call", async () => {
   const { events, tail } = collector();
   const worker = loader.load(code(AGENT, { tails: [tail] }));
