@@ -377,3 +377,28 @@ test("the status tells what a worker holds and what it did with it", async () =>
   assert.ok(tool.bytesOut > 0 && tool.bytesIn > 0);
   worker[Symbol.dispose]();
 });
+
+test("a worker that spoils the methods of promises has streams and invocations that end all the same", async () => {
+  const spoiler = load(`
+    Promise.prototype.catch = Promise.prototype.finally = () => { throw new Error("spoilt"); };
+    export default {
+      async read(stream, env, ctx) {
+        ctx.waitUntil(env.note("later"));
+        let bytes = 0;
+        const reader = stream.getReader();
+        for (let next = await reader.read(); !next.done; next = await reader.read()) bytes += next.value.length;
+        return bytes;
+      },
+    }`, { env: { note: (what) => { notes.push(what); } } });
+  const notes = [];
+  const stream = new ReadableStream({
+    type: "bytes",
+    start(controller) {
+      controller.enqueue(new Uint8Array(100));
+      controller.enqueue(new Uint8Array(23));
+      controller.close();
+    },
+  });
+  assert.equal(await spoiler.getEntrypoint().read(stream), 123);
+  assert.deepEqual(notes, ["later"]);
+});

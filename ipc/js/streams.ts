@@ -124,7 +124,7 @@ export class StreamBridge {
       while (!ended && inFlight < CALLS_IN_FLIGHT_MAX && (controller.desiredSize ?? 0) > 0) {
         inFlight++;
         const call = source.ask(["read"], []);
-        promiseThen(call.result, (chunk) => {
+        const taken = promiseThen(call.result, (chunk) => {
           inFlight--;
           if (ended) return;
           if (chunk === undefined) {
@@ -138,7 +138,8 @@ export class StreamBridge {
             if (chunk.byteLength > 0) controller.enqueue(chunk);
             fill(controller);
           }
-        }).catch((error: unknown) => {
+        });
+        promiseThen(taken, undefined, (error: unknown) => {
           if (ended) return;
           ended = true;
           source.dispose();

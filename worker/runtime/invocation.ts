@@ -26,11 +26,13 @@ export class Invocation {
 
   waitUntil(promise: unknown): void {
     this.hold();
-    promiseThen(new PlainPromise((resolve) => resolve(promise)), undefined, (error: unknown) => {
+    const reported = promiseThen(new PlainPromise((resolve) => resolve(promise)), undefined, (error: unknown) => {
       if (this.aborted !== undefined) return;
       native.log(4, `waitUntil: ${inspect(error)}`);
       native.noteThrown(error);
-    }).finally(() => this.letGo());
+    });
+    const over = () => this.letGo();
+    promiseThen(reported, over, over);
   }
 }
 
