@@ -84,6 +84,31 @@ TEST_F(Limits, ABufferAboveTheLimitIsARangeErrorThatCodeMayCatch) {
   EXPECT_EQ(worker.call("uncaught", {number(1)}), (Answer{"exceededMemory", ""}));
 }
 
+TEST_F(Limits, CompressionStreamsCountAndThoseThatAreDroppedGiveTheirMemoryBack) {
+  ASSERT_TRUE(worker.start({{"m.js", R"(export default {
+    held(x) { const all = []; for (;;) all.push(new CompressionStream("gzip")); },
+    caught(x) { const all = []; try { for (;;) all.push(new CompressionStream("gzip")); } catch (e) { return e.name + " " + (all.length > 50); } },
+    // Until it has started a stream is held by the job that starts it.
+    async dropped(x) { for (let i = 0; i < 2000; i++) { new CompressionStream("gzip"); await null; } return "ok"; },
+    async bomb(x) {
+      const reader = repeated(new Uint8Array(1 << 20), 200, new CompressionStream("deflate")).pipeThrough(new DecompressionStream("deflate")).getReader();
+      let total = 0;
+      for (let next; !(next = await reader.read()).done;) total += next.value.length;
+      return total;
+    },
+  };
+  function repeated(chunk, times, stream) {
+    const writer = stream.writable.getWriter();
+    void (async () => { for (let i = 0; i < times; i++) await writer.write(chunk); await writer.close(); })();
+    return stream.readable;
+  })"}}, {}, 64));
+  EXPECT_EQ(worker.call("dropped", {number(1)}), (Answer{"value", "\"ok\""}));
+  EXPECT_EQ(worker.call("caught", {number(1)}), (Answer{"value", "\"RangeError true\""}));
+  EXPECT_EQ(worker.call("held", {number(1)}), (Answer{"exceededMemory", ""}));
+  EXPECT_EQ(worker.call("dropped", {number(1)}), (Answer{"value", "\"ok\""}));
+  EXPECT_EQ(worker.call("bomb", {number(1)}), (Answer{"value", "209715200"}));
+}
+
 TEST_F(Limits, EndlessRecursionIsARangeErrorOfTheCall) {
   ASSERT_TRUE(worker.start("export default { deep(x) { return this.deep(x) + 1; } }"));
   EXPECT_EQ(worker.call("deep", {number(1)}), (Answer{"thrown", "RangeError: Maximum call stack size exceeded"}));

@@ -254,6 +254,21 @@ TEST(Zygote, ASealedWorkerDoesOrdinaryWork) {
   EXPECT_EQ(worker.call("classes", {number(1)}), (Answer{"value", "1"}));
 }
 
+TEST(Zygote, ASealedWorkerCompresses) {
+  JailedZygote zygote;
+  NEEDS_JAIL(zygote);
+  WorkerUnderTest worker(zygote.spawn());
+  ASSERT_TRUE(worker.start(R"(export default {
+    async roundTrip(format) {
+      const source = new ReadableStream({ start(c) { for (let i = 0; i < 40; i++) c.enqueue(new Uint8Array(100_000).fill(i)); c.close(); } });
+      let total = 0;
+      for await (const chunk of source.pipeThrough(new CompressionStream(format)).pipeThrough(new DecompressionStream(format))) total += chunk.length;
+      return total;
+    },
+  })"));
+  for (auto format: {"gzip", "deflate", "deflate-raw"}) EXPECT_EQ(worker.call("roundTrip", {text(format)}), (Answer{"value", "4000000"})) << format;
+}
+
 TEST(Zygote, ASealedWorkerIsStoppedByTheSignalAndGoesOn) {
   JailedZygote zygote;
   NEEDS_JAIL(zygote);

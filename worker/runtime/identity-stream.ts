@@ -1,14 +1,12 @@
 // Cloudflare's IdentityTransformStream and FixedLengthStream: bytes come out as they went in, one write at a time. A write
 // ends when its last byte has been read; nothing is queued in between.
 
-import {
-  ReadableByteStreamController, ReadableStream, ReadableStreamBYOBRequest, TransformStream, WritableStream,
-  WritableStreamDefaultController,
-} from "web-streams-polyfill";
+import { ReadableByteStreamController, ReadableStream, TransformStream, WritableStream, WritableStreamDefaultController } from "web-streams-polyfill";
 
 import { isSignal, onAbort } from "./abort.ts";
 import { bytesOf, isBufferSource } from "./encoding.ts";
-import { Bytes, PlainTypeError, min, setBytes, subarray, toNumberOf, uncurryThis } from "./primordials.ts";
+import { Bytes, PlainPromise, PlainTypeError, min, setBytes, subarray, toNumberOf } from "./primordials.ts";
+import { closeReadable, enqueue, errorReadable, errorWritable, requestOf, respond, signalOf, viewOf } from "./stream-controls.ts";
 import { requireArguments, toDictionary, toEnforcedInteger } from "./webidl.ts";
 
 const TOKEN = {};   // only this module may tell a length
@@ -39,18 +37,6 @@ export class FixedLengthStream extends IdentityTransformStream {
 
 type Pipe = { readable: ReadableStream<Uint8Array>; writable: WritableStream<BufferSource> };
 type Write = { bytes: Uint8Array<ArrayBuffer>; done(): void; failed(reason: unknown): void };
-
-const { Promise: PlainPromise } = globalThis;
-const readableController = ReadableByteStreamController.prototype;
-const enqueue = uncurryThis(readableController.enqueue);
-const closeReadable = uncurryThis(readableController.close);
-const errorReadable = uncurryThis(readableController.error);
-const errorWritable = uncurryThis(WritableStreamDefaultController.prototype.error);
-const respond = uncurryThis(ReadableStreamBYOBRequest.prototype.respond);
-const getter = (prototype: object, name: string) => uncurryThis(Object.getOwnPropertyDescriptor(prototype, name)!.get!);
-const requestOf = getter(readableController, "byobRequest") as (controller: unknown) => ReadableStreamBYOBRequest | null;
-const viewOf = getter(ReadableStreamBYOBRequest.prototype, "view") as (request: unknown) => ArrayBufferView;
-const signalOf = getter(WritableStreamDefaultController.prototype, "signal") as (controller: unknown) => { reason: unknown };
 
 function makePipe(highWaterMark: number | undefined, length: number | undefined): Pipe {
   let left = length;

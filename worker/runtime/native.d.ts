@@ -77,6 +77,16 @@ interface Native {
   // Undefined: fatal, and malformed; the converter is then back at its start.
   decoderDecode(decoder: DecoderHandle, bytes: BufferSource, flush: boolean): string | undefined;
 
+  // -- worker/web/compression.c++: zlib --
+
+  // Throws a RangeError if the worker has no memory for it.
+  zlibOpen(format: CompressionFormat, decompress: boolean): ZlibHandle;
+  // Reads and writes some 100 kB at most: [what came of it, bytes read, bytes made]. `finish`: nothing comes after the input. Once
+  // it has ended or is broken it is closed, and broken for all that comes. Throws a RangeError if memory runs out.
+  zlibStep(stream: ZlibHandle, input: Uint8Array, finish: boolean): [ZlibStatus, number, Uint8Array<ArrayBuffer> | undefined];
+  // Gives its memory back early.
+  zlibClose(stream: ZlibHandle): void;
+
   // -- worker/web/values.c++: questions about values that run no user code --
 
   classify(value: unknown): ValueClass;
@@ -103,6 +113,14 @@ declare const native: Native;
 type BufferSource = ArrayBufferView | ArrayBuffer;
 
 type DecoderHandle = { readonly decoder: unique symbol };
+
+type ZlibHandle = { readonly zlib: unique symbol };
+
+// gzip, deflate, deflate-raw
+type CompressionFormat = 0 | 1 | 2;
+
+// goes on, ended, broken
+type ZlibStatus = 0 | 1 | 2;
 
 // [href, protocolEnd, usernameEnd, hostStart, hostEnd, port, pathnameStart, searchStart, hashStart]; 0xffffffff: absent.
 type UrlRecord = [string, number, number, number, number, number, number, number, number];

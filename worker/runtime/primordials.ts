@@ -13,6 +13,8 @@ const getterOf = (prototype: object, name: PropertyKey) =>
 export const typedArrayName = getterOf(typedArrayPrototype, toStringTag) as (view: unknown) => string | undefined;
 export const typedArrayLength = getterOf(typedArrayPrototype, "length") as (view: unknown) => number;
 export const typedArrayByteLength = getterOf(typedArrayPrototype, "byteLength") as (view: unknown) => number;
+export const typedArrayBuffer = getterOf(typedArrayPrototype, "buffer") as (view: unknown) => ArrayBufferLike;
+export const dataViewBuffer = getterOf(DataView.prototype, "buffer") as (view: unknown) => ArrayBufferLike;
 export const bufferByteLength = getterOf(ArrayBuffer.prototype, "byteLength") as (buffer: unknown) => number;
 export const bufferIsDetached = getterOf(ArrayBuffer.prototype, "detached") as (buffer: unknown) => boolean;
 export const setBytes = uncurryThis(Uint8Array.prototype.set) as (into: Uint8Array, from: Uint8Array, offset?: number) => void;

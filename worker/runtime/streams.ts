@@ -13,6 +13,7 @@ import {
   TransformStreamDefaultController, WritableStream, WritableStreamDefaultController, WritableStreamDefaultWriter,
 } from "web-streams-polyfill";
 
+import { CompressionStream, DecompressionStream } from "./compression.ts";
 import { FixedLengthStream, IdentityTransformStream } from "./identity-stream.ts";
 import { TextDecoderStream, TextEncoderStream } from "./text-streams.ts";
 import { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, setPrototypeOf, toStringTag } from "./primordials.ts";
@@ -42,6 +43,8 @@ export function installStreams(): void {
   exposeInterface("TextDecoderStream", TextDecoderStream);
   exposeInterface("IdentityTransformStream", IdentityTransformStream);
   exposeInterface("FixedLengthStream", FixedLengthStream);
+  exposeInterface("CompressionStream", CompressionStream);
+  exposeInterface("DecompressionStream", DecompressionStream);
   completeAsyncIterator();
   provideShower(show);
   void rehearse();

@@ -2,6 +2,7 @@
 
 #include "worker/engine/native.h"
 
+#include "worker/web/compression.h"
 #include "worker/web/encoding.h"
 #include "worker/web/hooks.h"
 #include "worker/web/url.h"
@@ -12,7 +13,9 @@ namespace glovebox {
 std::span<const NativeFunction> webNatives() {
   static const std::vector<NativeFunction> all = [] {
     std::vector<NativeFunction> list;
-    for (auto part : {hookNatives(), urlNatives(), encodingNatives(), valueNatives()}) list.insert(list.end(), part.begin(), part.end());
+    for (auto part : {hookNatives(), urlNatives(), encodingNatives(), valueNatives(), compressionNatives()}) {
+      list.insert(list.end(), part.begin(), part.end());
+    }
     return list;
   }();
   return all;
