@@ -269,6 +269,40 @@ TEST(Zygote, ASealedWorkerCompresses) {
   for (auto format: {"gzip", "deflate", "deflate-raw"}) EXPECT_EQ(worker.call("roundTrip", {text(format)}), (Answer{"value", "4000000"})) << format;
 }
 
+TEST(Zygote, ASealedWorkerDigestsSignsEncryptsAndDerives) {
+  JailedZygote zygote;
+  NEEDS_JAIL(zygote);
+  WorkerUnderTest worker(zygote.spawn());
+  ASSERT_TRUE(worker.start(R"(
+    const { subtle } = crypto;
+    const hex = (bytes) => new Uint8Array(bytes).toHex().slice(0, 8);
+    const raw = (name, ...usages) => subtle.importKey("raw", new Uint8Array(16), name, false, usages);
+    export default {
+      async digests(names) { return (await Promise.all(["MD5", "SHA-1", "SHA-256", "SHA-384", "SHA-512"].map((name) => subtle.digest(name, new Uint8Array(0))))).map(hex); },
+      async hmac() { return hex(await subtle.sign("HMAC", await raw({ name: "HMAC", hash: "SHA-256" }, "sign"), new Uint8Array(0))); },
+      async gcm() { return hex(await subtle.encrypt({ name: "AES-GCM", iv: new Uint8Array(12) }, await raw("AES-GCM", "encrypt"), new Uint8Array(0))); },
+      async cbc() { return hex(await subtle.encrypt({ name: "AES-CBC", iv: new Uint8Array(16) }, await raw("AES-CBC", "encrypt"), new Uint8Array(0))); },
+      async ctr() { return hex(await subtle.encrypt({ name: "AES-CTR", counter: new Uint8Array(16), length: 64 }, await raw("AES-CTR", "encrypt"), new Uint8Array(16))); },
+      async kw() {
+        const key = await subtle.generateKey({ name: "AES-GCM", length: 128 }, true, ["encrypt"]);
+        return (await subtle.wrapKey("raw", key, await raw("AES-KW", "wrapKey"), "AES-KW")).byteLength;
+      },
+      async pbkdf2() { return hex(await subtle.deriveBits({ name: "PBKDF2", hash: "SHA-256", salt: new Uint8Array(8), iterations: 1000 }, await raw("PBKDF2", "deriveBits"), 64)); },
+      async hkdf() { return hex(await subtle.deriveBits({ name: "HKDF", hash: "SHA-512", salt: new Uint8Array(8), info: new Uint8Array(0) }, await raw("HKDF", "deriveBits"), 64)); },
+      async large(bytes) { return hex(await subtle.digest("SHA-256", new Uint8Array(bytes))); },
+    };
+  )"));
+  EXPECT_EQ(worker.call("digests", {number(1)}), (Answer{"value", R"(["d41d8cd9","da39a3ee","e3b0c442","38b060a7","cf83e135"])"}));
+  EXPECT_EQ(worker.call("hmac", {number(1)}), (Answer{"value", "\"b613679a\""}));
+  EXPECT_EQ(worker.call("gcm", {number(1)}), (Answer{"value", "\"58e2fcce\""}));
+  EXPECT_EQ(worker.call("cbc", {number(1)}), (Answer{"value", "\"0143db63\""}));
+  EXPECT_EQ(worker.call("ctr", {number(1)}), (Answer{"value", "\"66e94bd4\""}));
+  EXPECT_EQ(worker.call("kw", {number(1)}), (Answer{"value", "24"}));
+  EXPECT_EQ(worker.call("pbkdf2", {number(1)}).kind, "value");
+  EXPECT_EQ(worker.call("hkdf", {number(1)}).kind, "value");
+  EXPECT_EQ(worker.call("large", {number(20'000'000)}).kind, "value");
+}
+
 TEST(Zygote, ASealedWorkerIsStoppedByTheSignalAndGoesOn) {
   JailedZygote zygote;
   NEEDS_JAIL(zygote);

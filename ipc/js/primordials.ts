@@ -54,7 +54,7 @@ export const { Promise: PlainPromise } = globalThis;
 export const promiseThen = uncurryThis(Promise.prototype.then) as <T, R>(
   promise: Promise<T>, fulfilled: ((value: T) => R | PromiseLike<R>) | undefined, rejected?: (error: unknown) => R | PromiseLike<R>) => Promise<R>;
 export const { keys: objectKeys } = Object;
-export const { stringify: jsonStringify } = JSON;
+export const { parse: jsonParse, stringify: jsonStringify } = JSON;
 
 export const symbolDispose: typeof Symbol.dispose = Symbol.dispose;
 export const symbolAsyncDispose: typeof Symbol.asyncDispose = Symbol.asyncDispose;

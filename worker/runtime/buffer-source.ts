@@ -3,9 +3,14 @@
 import { bytesOf, isBufferSource } from "./encoding.ts";
 import { Bytes, PlainTypeError, bufferByteLength, dataViewBuffer, isArrayBufferView, typedArrayBuffer, typedArrayName } from "./primordials.ts";
 
-export function copyBytes(source: unknown, what: string): Uint8Array<ArrayBuffer> {
+// For a native that is called before user code runs again.
+export function checkBytes(source: unknown, what: string): BufferSource {
   if (!isBufferSource(source) || isShared(source)) throw new PlainTypeError(`${what} must be an ArrayBuffer or a view of one.`);
-  return new Bytes(bytesOf(source));
+  return source;
+}
+
+export function copyBytes(source: unknown, what: string): Uint8Array<ArrayBuffer> {
+  return new Bytes(bytesOf(checkBytes(source, what)));
 }
 
 // [AllowShared] stands nowhere in what the runtime implements with this.

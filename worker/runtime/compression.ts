@@ -35,7 +35,7 @@ type Pipe = { readable: ReadableStream<Uint8Array>; writable: WritableStream<Buf
 // What is to be done until `bytes` are used up; `finish`: and then to the end.
 type Work = { bytes: Uint8Array<ArrayBuffer>; finish: boolean; done(): void; failed(reason: unknown): void };
 
-const [GOES_ON, ENDED] = [0, 1];
+const GOES_ON = 0, ENDED = 1;
 const STEP_OUTPUT_MAX = 65_536;   // when there is as much as that, there may be more; see worker/web/compression.c++
 const EMPTY = new Bytes(0);
 
@@ -70,8 +70,9 @@ function makePipe(format: CompressionFormat, decompress: boolean): Pipe {
       if (work.bytes.length > 0) throw new PlainTypeError("There are bytes after the end of the compressed data.");
       return true;
     }
-    const [status, read, made] = native.zlibStep(stream, work.bytes, work.finish);
-    work.bytes = subarray(work.bytes, read);
+    const result = native.zlibStep(stream, work.bytes, work.finish);
+    const status = result[0], made = result[2];
+    work.bytes = subarray(work.bytes, result[1]);
     if (status === ENDED) ended = true;
     else if (status !== GOES_ON) throw new PlainTypeError("The compressed data is not valid.");
     if (made !== undefined) {

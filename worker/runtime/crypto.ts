@@ -1,7 +1,9 @@
-// crypto.getRandomValues and crypto.randomUUID.
+// crypto.getRandomValues and crypto.randomUUID; crypto.subtle is in subtle/.
 
-import { Bytes, PlainTypeError, isArrayBufferView, typedArrayByteLength, typedArrayName } from "./primordials.ts";
-import { exposeInterface, exposeValue, illegalConstructor, requireArguments } from "./webidl.ts";
+import { Bytes, PlainTypeError, defineProperty, isArrayBufferView, typedArrayByteLength, typedArrayName } from "./primordials.ts";
+import { DigestStream } from "./subtle/digest-stream.ts";
+import { type SubtleCrypto, installSubtle } from "./subtle/subtle-crypto.ts";
+import { exposeInterface, exposeValue, illegalConstructor, makeInterface, requireArguments } from "./webidl.ts";
 import { makeDomException } from "./dom-exception.ts";
 
 const QUOTA_BYTES = 65_536;
@@ -10,7 +12,13 @@ const HEX = "0123456789abcdef";
 
 export class Crypto {
   #brand = true;
-  constructor(token: unknown = undefined) { if (token !== TOKEN) illegalConstructor(); }
+  readonly #subtle: SubtleCrypto;
+  constructor(token: unknown = undefined, subtle: unknown = undefined) {
+    if (token !== TOKEN) illegalConstructor();
+    this.#subtle = subtle as SubtleCrypto;
+  }
+
+  get subtle(): SubtleCrypto { return this.#subtle; }
 
   getRandomValues<T>(array: T): T {
     this.#brand;
@@ -49,5 +57,7 @@ export class Crypto {
 
 export function installCrypto(): void {
   exposeInterface("Crypto", Crypto);
-  exposeValue("crypto", new Crypto(TOKEN));
+  makeInterface("DigestStream", DigestStream);
+  defineProperty(Crypto.prototype, "DigestStream", { value: DigestStream, writable: true, configurable: true, enumerable: false });
+  exposeValue("crypto", new Crypto(TOKEN, installSubtle()));
 }

@@ -87,6 +87,23 @@ interface Native {
   // Gives its memory back early.
   zlibClose(stream: ZlibHandle): void;
 
+  // -- worker/web/crypto/: OpenSSL. Undefined: it refuses the operation. The caller has checked the sizes of keys and IVs. --
+
+  digest(hash: HashId, data: BufferSource): ArrayBuffer | undefined;
+  digestOpen(hash: HashId): DigestHandle;
+  digestUpdate(digest: DigestHandle, data: BufferSource): void;
+  // Once; the handle is of no use after it.
+  digestFinish(digest: DigestHandle): ArrayBuffer | undefined;
+  hmac(hash: HashId, key: Uint8Array, data: BufferSource): ArrayBuffer | undefined;
+  // False if the sizes differ; where they do not, the time tells nothing of the contents.
+  equalInConstantTime(a: BufferSource, b: BufferSource): boolean;
+  pbkdf2(hash: HashId, password: Uint8Array, salt: Uint8Array, iterations: number, byteLength: number): ArrayBuffer | undefined;
+  hkdf(hash: HashId, secret: Uint8Array, salt: Uint8Array, info: Uint8Array, byteLength: number): ArrayBuffer | undefined;
+  aesGcm(encrypt: boolean, key: Uint8Array, iv: Uint8Array, data: BufferSource, additionalData: Uint8Array, tagBytes: number): ArrayBuffer | undefined;
+  aesCbc(encrypt: boolean, key: Uint8Array, iv: Uint8Array, data: BufferSource): ArrayBuffer | undefined;
+  aesCtr(key: Uint8Array, counter: Uint8Array, counterBits: number, data: BufferSource): ArrayBuffer | undefined;
+  aesKw(wrap: boolean, key: Uint8Array, data: BufferSource): ArrayBuffer | undefined;
+
   // -- worker/web/values.c++: questions about values that run no user code --
 
   classify(value: unknown): ValueClass;
@@ -121,6 +138,14 @@ type CompressionFormat = 0 | 1 | 2;
 
 // goes on, ended, broken
 type ZlibStatus = 0 | 1 | 2;
+
+// MD5, SHA-1, SHA-256, SHA-384, SHA-512
+type HashId = 0 | 1 | 2 | 3 | 4;
+
+// An asymmetric key: a pair, or the public half.
+type KeyHandle = { readonly key: unique symbol };
+
+type DigestHandle = { readonly digest: unique symbol };
 
 // [href, protocolEnd, usernameEnd, hostStart, hostEnd, port, pathnameStart, searchStart, hashStart]; 0xffffffff: absent.
 type UrlRecord = [string, number, number, number, number, number, number, number, number];

@@ -8,11 +8,11 @@
 
 namespace glovebox {
 
-template <typename T, v8::EmbedderDataTypeTag TAG>
+template <typename T, v8::EmbedderDataTypeTag TAG, typename Delete = std::default_delete<T>>
 class Handle {
  public:
   // Empty: V8 has no memory for the object; an exception is pending.
-  static v8::MaybeLocal<v8::Object> make(v8::Isolate* isolate, std::unique_ptr<T> content) {
+  static v8::MaybeLocal<v8::Object> make(v8::Isolate* isolate, std::unique_ptr<T, Delete> content) {
     auto shape = v8::ObjectTemplate::New(isolate);
     shape->SetInternalFieldCount(1);
     v8::Local<v8::Object> object;
@@ -29,7 +29,7 @@ class Handle {
 
  private:
   struct Holder {
-    std::unique_ptr<T> content;
+    std::unique_ptr<T, Delete> content;
     v8::Global<v8::Object> self;
   };
   static void finalize(const v8::WeakCallbackInfo<Holder>& info) {

@@ -3,6 +3,7 @@
 #include "worker/engine/native.h"
 
 #include "worker/web/compression.h"
+#include "worker/web/crypto/natives.h"
 #include "worker/web/encoding.h"
 #include "worker/web/hooks.h"
 #include "worker/web/url.h"
@@ -13,7 +14,8 @@ namespace glovebox {
 std::span<const NativeFunction> webNatives() {
   static const std::vector<NativeFunction> all = [] {
     std::vector<NativeFunction> list;
-    for (auto part : {hookNatives(), urlNatives(), encodingNatives(), valueNatives(), compressionNatives()}) {
+    for (auto part : {hookNatives(), urlNatives(), encodingNatives(), valueNatives(), compressionNatives(),
+                      digestNatives(), cipherNatives()}) {
       list.insert(list.end(), part.begin(), part.end());
     }
     return list;

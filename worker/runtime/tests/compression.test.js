@@ -1,4 +1,5 @@
 import { equal, ok, run, test, throws } from "./harness.js";
+import { rejects } from "./rejects.js";
 
 const FORMATS = ["gzip", "deflate", "deflate-raw"];
 const text = "The quick brown fox jumps over the lazy dog. ".repeat(40);
@@ -25,16 +26,6 @@ function through(stream, ...chunks) {
 
 const compress = (format, ...chunks) => through(new CompressionStream(format), ...chunks).result;
 const decompress = (format, ...chunks) => through(new DecompressionStream(format), ...chunks).result;
-
-async function rejects(promise, name, message) {
-  let exception;
-  try {
-    await promise;
-  } catch (thrown) {
-    exception = thrown;
-  }
-  throws(() => { if (exception !== undefined) throw exception; }, name, message);
-}
 
 test("What is compressed comes back, in each format", async () => {
   for (const format of FORMATS) {

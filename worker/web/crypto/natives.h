@@ -1,0 +1,9 @@
+#pragma once
+// The native functions of crypto.subtle, one list for each file; worker/runtime/native.d.ts describes them.
+
+#include "worker/engine/native.h"
+
+namespace glovebox {
+std::span<const NativeFunction> digestNatives();
+std::span<const NativeFunction> cipherNatives();
+}
