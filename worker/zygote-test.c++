@@ -212,6 +212,80 @@ TEST(Zygote, SiblingsDrawDifferentRandomNumbers) {
   EXPECT_EQ(seen.size(), 2u * SIBLINGS);
 }
 
+// OpenSSL draws from the same generator, in a process that has no getpid() by which it would notice the fork.
+TEST(Zygote, SiblingsMakeDifferentKeysAndSignatures) {
+  constexpr int SIBLINGS = 8, DRAWN = 5;
+  JailedZygote zygote;
+  NEEDS_JAIL(zygote);
+  std::set<std::string> seen;
+  for (int i = 0; i < SIBLINGS; ++i) {
+    WorkerUnderTest worker(zygote.spawn());
+    ASSERT_TRUE(worker.start(R"(
+      const { subtle } = crypto;
+      const hex = (bytes) => new Uint8Array(bytes).toHex();
+      export default {
+        async aes() { return hex(await subtle.exportKey("raw", await subtle.generateKey({ name: "AES-GCM", length: 256 }, true, ["encrypt"]))); },
+        async ec() { return hex(await subtle.exportKey("raw", (await subtle.generateKey({ name: "ECDH", namedCurve: "P-256" }, true, ["deriveBits"])).publicKey)); },
+        async ed() { return hex(await subtle.exportKey("raw", (await subtle.generateKey("Ed25519", true, ["sign"])).publicKey)); },
+        async rsa() {
+          const how = { name: "RSA-PSS", modulusLength: 512, publicExponent: new Uint8Array([1, 0, 1]), hash: "SHA-1" };
+          return (await subtle.exportKey("jwk", (await subtle.generateKey(how, true, ["sign"])).publicKey)).n;
+        },
+        async nonce() {
+          const key = await subtle.importKey("jwk", { kty: "EC", crv: "P-256", d: "ya-p2EW6dRZrXCFXZ7HWk05Qw9s26JsSe4piKxIPZyE",
+            x: "YP7UuiVanTHJYet0xjVtaMBJuJI7Yfps5mliLmDyn7Y", y: "eQP-EAi4vJmkGunpVii8ZPLxsgwtfp9Rd6PClNRGIpk" }, { name: "ECDSA", namedCurve: "P-256" }, false, ["sign"]);
+          return hex(await subtle.sign({ name: "ECDSA", hash: "SHA-256" }, key, new Uint8Array(0)));
+        },
+      })"));
+    for (auto what: {"aes", "ec", "ed", "rsa", "nonce"}) {
+      auto answer = worker.call(what, {number(1)});
+      ASSERT_EQ(answer.kind, "value") << what << ": " << answer;
+      seen.insert(std::string(what) + answer.shown);
+    }
+  }
+  EXPECT_EQ(seen.size(), size_t(SIBLINGS * DRAWN));
+}
+
+TEST(Zygote, ASealedWorkerUsesAsymmetricKeys) {
+  JailedZygote zygote;
+  NEEDS_JAIL(zygote);
+  WorkerUnderTest worker(zygote.spawn());
+  ASSERT_TRUE(worker.start(R"(
+    const { subtle } = crypto;
+    const data = new Uint8Array(100);
+    const again = async (format, key, algorithm, usages) => subtle.importKey(format, await subtle.exportKey(format, key), algorithm, true, usages);
+    async function signs(algorithm, how) {
+      const { privateKey, publicKey } = await subtle.generateKey(algorithm, true, ["sign", "verify"]);
+      const signer = await again("pkcs8", await again("jwk", privateKey, algorithm, ["sign"]), algorithm, ["sign"]);
+      const verifier = await again("spki", await again("jwk", publicKey, algorithm, ["verify"]), algorithm, ["verify"]);
+      return subtle.verify(how, verifier, await subtle.sign(how, signer, data), data);
+    }
+    async function agrees(algorithm) {
+      const [a, b] = [await subtle.generateKey(algorithm, true, ["deriveBits"]), await subtle.generateKey(algorithm, true, ["deriveBits"])];
+      return (await subtle.deriveBits({ ...algorithm, public: b.publicKey }, a.privateKey, null)).byteLength > 31;
+    }
+    const rsa = (name) => ({ name, modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]), hash: "SHA-256" });
+    export default {
+      p256() { return signs({ name: "ECDSA", namedCurve: "P-256" }, { name: "ECDSA", hash: "SHA-256" }); },
+      p384() { return signs({ name: "ECDSA", namedCurve: "P-384" }, { name: "ECDSA", hash: "SHA-384" }); },
+      p521() { return signs({ name: "ECDSA", namedCurve: "P-521" }, { name: "ECDSA", hash: "SHA-512" }); },
+      ed25519() { return signs({ name: "Ed25519" }, "Ed25519"); },
+      pkcs1() { return signs(rsa("RSASSA-PKCS1-v1_5"), "RSASSA-PKCS1-v1_5"); },
+      pss() { return signs(rsa("RSA-PSS"), { name: "RSA-PSS", saltLength: 32 }); },
+      ecdh() { return agrees({ name: "ECDH", namedCurve: "P-384" }); },
+      x25519() { return agrees({ name: "X25519" }); },
+      async oaep() {
+        const { privateKey, publicKey } = await subtle.generateKey(rsa("RSA-OAEP"), true, ["encrypt", "decrypt"]);
+        return (await subtle.decrypt("RSA-OAEP", privateKey, await subtle.encrypt("RSA-OAEP", publicKey, data))).byteLength === 100;
+      },
+      async broken() { return subtle.importKey("pkcs8", data, rsa("RSA-PSS"), true, ["sign"]).catch((error) => error.name === "DataError"); },
+    };
+  )"));
+  for (auto what: {"p256", "p384", "p521", "ed25519", "pkcs1", "pss", "ecdh", "x25519", "oaep", "broken"}) {
+    EXPECT_EQ(worker.call(what, {number(1)}), (Answer{"value", "true"})) << what;
+  }
+}
+
 // Without --rehash-snapshot V8's hash seed is one constant for every process on every machine.
 TEST(Zygote, TwoZygotesHaveTwoHashSeeds) {
   JailedZygote one, other;

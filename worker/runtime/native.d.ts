@@ -104,6 +104,23 @@ interface Native {
   aesCtr(key: Uint8Array, counter: Uint8Array, counterBits: number, data: BufferSource): ArrayBuffer | undefined;
   aesKw(wrap: boolean, key: Uint8Array, data: BufferSource): ArrayBuffer | undefined;
 
+  // Asymmetric keys. What is read is checked: the kind, the size, that a point is on its curve, that the halves belong together.
+  keyGenerate(kind: KeyKind): KeyHandle | undefined;   // all kinds but RSA
+  keyGenerateRsa(bits: number, publicExponent: Uint8Array): KeyHandle | undefined;
+  // PKCS #8 or SubjectPublicKeyInfo.
+  keyFromDer(kind: KeyKind, isPrivate: boolean, der: Uint8Array): KeyHandle | undefined;
+  // Of the kinds but RSA.
+  keyFromParts(kind: KeyKind, publicPart: Uint8Array, privatePart: Uint8Array | undefined): KeyHandle | undefined;
+  keyFromRsaParts(n: Uint8Array, e: Uint8Array): KeyHandle | undefined;
+  keyFromRsaParts(n: Uint8Array, e: Uint8Array, d: Uint8Array, p: Uint8Array, q: Uint8Array, dp: Uint8Array, dq: Uint8Array, qi: Uint8Array): KeyHandle | undefined;
+  keyToDer(key: KeyHandle, isPrivate: boolean): ArrayBuffer | undefined;
+  // What the functions above take.
+  keyToParts(kind: KeyKind, key: KeyHandle, isPrivate: boolean): ArrayBuffer[] | undefined;
+  keySign(key: KeyHandle, scheme: SignatureScheme, hash: HashId, saltBytes: number, data: BufferSource): ArrayBuffer | undefined;
+  keyVerify(key: KeyHandle, scheme: SignatureScheme, hash: HashId, saltBytes: number, signature: BufferSource, data: BufferSource): boolean;
+  keyAgree(privateKey: KeyHandle, publicKey: KeyHandle): ArrayBuffer | undefined;
+  rsaOaep(encrypt: boolean, key: KeyHandle, hash: HashId, label: Uint8Array, data: BufferSource): ArrayBuffer | undefined;
+
   // -- worker/web/values.c++: questions about values that run no user code --
 
   classify(value: unknown): ValueClass;
@@ -141,6 +158,12 @@ type ZlibStatus = 0 | 1 | 2;
 
 // MD5, SHA-1, SHA-256, SHA-384, SHA-512
 type HashId = 0 | 1 | 2 | 3 | 4;
+
+// P-256, P-384, P-521, Ed25519, X25519, RSA
+type KeyKind = 0 | 1 | 2 | 3 | 4 | 5;
+
+// RSASSA-PKCS1-v1_5, RSA-PSS, ECDSA, Ed25519
+type SignatureScheme = 0 | 1 | 2 | 3;
 
 // An asymmetric key: a pair, or the public half.
 type KeyHandle = { readonly key: unique symbol };

@@ -4,6 +4,7 @@
 import { getOwnPropertyDescriptor, getPrototypeOf, symbolIterator, toStringTag, uncurryThis } from "../../ipc/js/primordials.ts";
 export * from "../../ipc/js/primordials.ts";
 
+export const { clz32 } = Math;
 export const toWellFormed = uncurryThis(String.prototype.toWellFormed) as (text: string) => string;
 
 const typedArrayPrototype = getPrototypeOf(Uint8Array.prototype) as object;

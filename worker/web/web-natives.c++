@@ -15,7 +15,7 @@ std::span<const NativeFunction> webNatives() {
   static const std::vector<NativeFunction> all = [] {
     std::vector<NativeFunction> list;
     for (auto part : {hookNatives(), urlNatives(), encodingNatives(), valueNatives(), compressionNatives(),
-                      digestNatives(), cipherNatives()}) {
+                      digestNatives(), cipherNatives(), keyNatives(), keyUseNatives()}) {
       list.insert(list.end(), part.begin(), part.end());
     }
     return list;

@@ -63,13 +63,13 @@ export function toInside(value: unknown, what: string): Inside {
 }
 
 function showAlgorithm(algorithm: KeyAlgorithm): object {
-  const shown: Record<string, unknown> = { name: algorithm.name };
+  const shown = { __proto__: null, name: algorithm.name } as unknown as Record<string, unknown>;
   if (algorithm.length !== undefined) shown["length"] = algorithm.length;
   if (algorithm.namedCurve !== undefined) shown["namedCurve"] = algorithm.namedCurve;
   if (algorithm.modulusLength !== undefined) shown["modulusLength"] = algorithm.modulusLength;
   if (algorithm.publicExponent !== undefined) shown["publicExponent"] = new Bytes(algorithm.publicExponent);
   if (algorithm.hash !== undefined) shown["hash"] = { name: algorithm.hash };
-  return shown;
+  return { ...shown };
 }
 
 // -- usages -------------------------------------------------------------------------------------------------------------

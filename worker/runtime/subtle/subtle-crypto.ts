@@ -12,8 +12,11 @@ import {
   installCryptoKey, requireUsage, toInside, toUsages,
 } from "./crypto-key.ts";
 import { registerDerivation } from "./derivation.ts";
+import { registerElliptic } from "./elliptic.ts";
 import { registerHashes } from "./hash.ts";
 import type { Jwk } from "./jwk.ts";
+import { registerMontgomery } from "./montgomery.ts";
+import { registerRsa } from "./rsa.ts";
 
 const TOKEN = {};
 
@@ -137,6 +140,9 @@ export function installSubtle(): SubtleCrypto {
   registerHashes();
   registerAes();
   registerDerivation();
+  registerElliptic();
+  registerMontgomery();
+  registerRsa();
   installCryptoKey();
   exposeInterface("SubtleCrypto", SubtleCrypto);
   return new SubtleCrypto(TOKEN);

@@ -6,4 +6,6 @@
 namespace glovebox {
 std::span<const NativeFunction> digestNatives();
 std::span<const NativeFunction> cipherNatives();
+std::span<const NativeFunction> keyNatives();         // asymmetric keys: made, read, written
+std::span<const NativeFunction> keyUseNatives();      // ... and used
 }
