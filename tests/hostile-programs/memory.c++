@@ -54,6 +54,17 @@ HostilePrograms memory() {
       exhausts("RecursiveAsyncFunction", "const f = async () => { await null; await f() }; await f()"),
       exhausts("MicrotasksThatDouble", "const f = () => { queueMicrotask(f); queueMicrotask(f) }; f(); await new Promise(() => {})"),
       exhausts("QueueOfAStream", "new ReadableStream({ start(c) { for (;;) c.enqueue(new Array(100)) } })"),
+      exhausts("CompressionStreams", "const keep = []; for (;;) keep.push(new CompressionStream('gzip'))"),
+      exhausts("DecompressedIntoMemory", R"(const keep = [];
+          const zip = new CompressionStream('gzip'), writer = zip.writable.getWriter();
+          (async () => { for (let i = 0; i < 50; i++) await writer.write(new Uint8Array(1e6)); await writer.close() })();
+          for await (const chunk of zip.readable.pipeThrough(new DecompressionStream('gzip'))) keep.push(chunk))"),
+      exhausts("Keys", R"(const keep = [];
+          for (;;) keep.push(await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign'])))"),
+      comesTo("KeysThatAreDropped", R"(for (let i = 0; i < 5000; i++) await crypto.subtle.generateKey('Ed25519', true, ['sign']);
+          return 'ok')", "value \"ok\""),
+      exhausts("SecretKeys", R"(const keep = [];
+          for (;;) keep.push(await crypto.subtle.generateKey({ name: 'HMAC', hash: 'SHA-512', length: 1 << 20 }, true, ['sign'])))"),
       exhausts("SpreadWithoutAnEnd", "return [...{ *[Symbol.iterator]() { for (;;) yield {} } }]"),
       exhausts("ArrayFromALength", "return Array.from({ length: 1e9 }, () => ({}))"),
       exhausts("ArrayFilledAtOnce", "return new Array(1e8).fill(0)"),

@@ -32,6 +32,24 @@ HostilePrograms nativeWork() {
       burns("SegmentsOfMuch", "return [...new Intl.Segmenter('th', { granularity: 'word' }).segment('\\u0e01'.repeat(1e7))].length"),
       burns("ReplaceAllOfMuch", "for (;;) 'a'.repeat(1e6).replaceAll('a', 'bb')"),
       burns("CopiesWithin", "const a = new Uint8Array(3e7); for (;;) a.copyWithin(1, 0)"),
+      burns("DigestsOfMuch", "const a = new Uint8Array(8e6); for (;;) await crypto.subtle.digest('SHA-512', a)"),
+      burns("SecretsDerivedSlowly", R"(const key = await crypto.subtle.importKey('raw', new Uint8Array(9), 'PBKDF2', false, ['deriveBits']);
+          for (;;) await crypto.subtle.deriveBits({ name: 'PBKDF2', hash: 'SHA-512', salt: new Uint8Array(9), iterations: 1e5 }, key, 512))"),
+      burns("LargeRsaKeys", R"(for (;;) await crypto.subtle.generateKey({ name: 'RSA-PSS', modulusLength: 4096,
+          publicExponent: new Uint8Array([1, 0, 1]), hash: 'SHA-1' }, true, ['sign']))"),
+      burns("CompressedWithoutAnEnd", R"(const stream = new CompressionStream('gzip'), writer = stream.writable.getWriter();
+          (async () => { for (const chunk = new Uint8Array(4e6);;) await writer.write(chunk) })();
+          for await (const _ of stream.readable);)"),
+      burns("DecompressionBombs", R"(const zeros = new CompressionStream('deflate'), writer = zeros.writable.getWriter();
+          writer.write(new Uint8Array(8e6)); writer.close();
+          const bomb = [];
+          for await (const chunk of zeros.readable) bomb.push(chunk);
+          for (;;) {
+            const stream = new DecompressionStream('deflate'), writer = stream.writable.getWriter();
+            for (const chunk of bomb) writer.write(chunk);
+            writer.close();
+            for await (const _ of stream.readable);
+          })"),
       comesTo("TextTooLongByRepeat", "return 'x'.repeat(2 ** 29)", "thrown RangeError", "Invalid string length"),
       comesTo("TextTooLongByConcatenation", "let s = 'x'; for (;;) s += s", "thrown RangeError", "Invalid string length"),
       comesTo("TextTooLongByPadding", "return 'x'.padStart(2 ** 30)", "thrown RangeError", "Invalid string length"),

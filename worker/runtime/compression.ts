@@ -109,8 +109,12 @@ function makePipe(format: CompressionFormat, decompress: boolean): Pipe {
     releaseReader();
   }
 
-  function perform(bytes: Uint8Array<ArrayBuffer>, finish: boolean): Promise<void> {
-    return new PlainPromise<void>((done, failed) => {
+  function perform(bytes: Uint8Array<ArrayBuffer>, finish: boolean, afterwards?: () => void): Promise<void> {
+    return new PlainPromise<void>((resolve, failed) => {
+      const done = () => {
+        afterwards?.();
+        resolve();
+      };
       work = { bytes, finish, done, failed };
       advance();
     });
@@ -147,13 +151,12 @@ function makePipe(format: CompressionFormat, decompress: boolean): Pipe {
       }
       return bytes.length === 0 ? undefined : perform(bytes, false);
     },
-    async close() {
-      await perform(EMPTY, true);
+    close: () => perform(EMPTY, true, () => {
       closeReadable(source);
       const request = requestOf(source);
       if (request !== null) respond(request, 0);
       releaseReader();
-    },
+    }),
   } as object);
 
   return { readable, writable };

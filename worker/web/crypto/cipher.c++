@@ -59,7 +59,7 @@ OwnedCipherContext start(Mode mode, Direction direction, Bytes key, Bytes iv) {
 
 // aesGcm(encrypt, key, iv, data, additionalData, tagBytes): the tag stands after the data.
 void aesGcm(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   auto direction = info[0]->IsTrue() ? Direction::ENCRYPT : Direction::DECRYPT;
   auto input = bytesOf(info[3]), additional = bytesOf(info[4]);
   size_t tagSize = info[5].As<v8::Uint32>()->Value();
@@ -86,7 +86,7 @@ void aesGcm(const Info& info) {
 
 // aesCbc(encrypt, key, iv, data): with the padding of PKCS #7.
 void aesCbc(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   auto input = bytesOf(info[3]);
   auto context = start(CBC, info[0]->IsTrue() ? Direction::ENCRYPT : Direction::DECRYPT, bytesOf(info[1]), bytesOf(info[2]));
   if (context == nullptr) return;
@@ -98,7 +98,7 @@ void aesCbc(const Info& info) {
 
 // aesCtr(key, counter, counterBits, data): only the last `counterBits` bits of the block count, and they wrap.
 void aesCtr(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   using Block = unsigned __int128;
   auto key = bytesOf(info[0]), given = bytesOf(info[1]), input = bytesOf(info[3]);
   auto bits = info[2].As<v8::Uint32>()->Value();
@@ -129,7 +129,7 @@ void aesCtr(const Info& info) {
 
 // aesKw(wrap, key, data): RFC 3394.
 void aesKw(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   auto direction = info[0]->IsTrue() ? Direction::ENCRYPT : Direction::DECRYPT;
   auto input = bytesOf(info[2]);
   if (input.size % 8 != 0 || input.size < (direction == Direction::ENCRYPT ? 16 : 24) || input.size > PIECE_BYTES) return;

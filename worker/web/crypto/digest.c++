@@ -14,7 +14,7 @@ using v8::Local;
 
 // digest(hash, data)
 void digest(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   auto* hash = hashOf(info[0]);
   auto input = bytesOf(info[1]);
   unsigned char result[EVP_MAX_MD_SIZE];
@@ -29,7 +29,7 @@ void digest(const Info& info) {
 using DigestHandle = Handle<EVP_MD_CTX, DIGEST_HANDLE, Release<EVP_MD_CTX_free>>;
 
 void digestOpen(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   OwnedMdContext context(EVP_MD_CTX_new());
   if (context == nullptr || EVP_DigestInit_ex(context.get(), hashOf(info[0]), nullptr) != 1) return throwRangeError(info.GetIsolate(), "There is no memory for another digest");
   Local<v8::Object> handle;
@@ -37,13 +37,13 @@ void digestOpen(const Info& info) {
 }
 
 void digestUpdate(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   auto input = bytesOf(info[1]);
   EVP_DigestUpdate(&DigestHandle::of(info[0]), data(input), input.size);
 }
 
 void digestFinish(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   unsigned char result[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   if (EVP_DigestFinal_ex(&DigestHandle::of(info[0]), result, &size) != 1) return;
@@ -59,7 +59,7 @@ bool computeHmac(const EVP_MD* hash, Bytes key, Bytes input, unsigned char* resu
 
 // hmac(hash, key, data)
 void hmac(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   unsigned char result[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   if (!computeHmac(hashOf(info[0]), bytesOf(info[1]), bytesOf(info[2]), result, size)) return;
@@ -77,7 +77,7 @@ void equalInConstantTime(const Info& info) {
 
 // pbkdf2(hash, password, salt, iterations, bytes)
 void pbkdf2(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   auto password = bytesOf(info[1]), salt = bytesOf(info[2]);
   auto iterations = info[3].As<v8::Int32>()->Value();
   auto size = info[4].As<v8::Int32>()->Value();
@@ -91,7 +91,7 @@ void pbkdf2(const Info& info) {
 
 // hkdf(hash, secret, salt, info, bytes): RFC 5869.
 void hkdf(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   auto* hash = hashOf(info[0]);
   auto context = bytesOf(info[3]);
   auto size = size_t(info[4].As<v8::Uint32>()->Value());

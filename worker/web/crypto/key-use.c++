@@ -28,7 +28,7 @@ size_t halfBytes(EVP_PKEY& key) { return size_t(EVP_PKEY_get_bits(&key) + 7) / 8
 
 // keySign(key, scheme, hash, saltBytes, data); a signature by ECDSA is r and s, each as long as the curve's order.
 void keySign(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   auto& key = AsymmetricKey::of(info[0]);
   auto scheme = Scheme(info[1].As<v8::Uint32>()->Value());
   auto input = bytesOf(info[4]);
@@ -49,7 +49,7 @@ void keySign(const Info& info) {
 
 // keyVerify(key, scheme, hash, saltBytes, signature, data)
 void keyVerify(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   auto& key = AsymmetricKey::of(info[0]);
   auto scheme = Scheme(info[1].As<v8::Uint32>()->Value());
   auto given = bytesOf(info[4]), input = bytesOf(info[5]);
@@ -75,7 +75,7 @@ void keyVerify(const Info& info) {
 
 // keyAgree(privateKey, publicKey): of one kind.
 void keyAgree(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   OwnedKeyContext context(EVP_PKEY_CTX_new(&AsymmetricKey::of(info[0]), nullptr));
   size_t size = 0;
   if (context == nullptr || EVP_PKEY_derive_init(context.get()) != 1 ||
@@ -87,7 +87,7 @@ void keyAgree(const Info& info) {
 
 // rsaOaep(encrypt, key, hash, label, data)
 void rsaOaep(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   bool encrypt = info[0]->IsTrue();
   auto* hash = hashOf(info[2]);
   auto label = bytesOf(info[3]), input = bytesOf(info[4]);

@@ -73,12 +73,12 @@ bool isSound(EVP_PKEY* key, KeyKind kind, Half half) {
 
 void giveBack(const Info& info, OwnedKey key) {
   Local<v8::Object> handle;
-  if (key != nullptr && AsymmetricKey::make(info.GetIsolate(), std::move(key)).ToLocal(&handle)) info.GetReturnValue().Set(handle);
+  if (key != nullptr && AsymmetricKey::makeHandle(info.GetIsolate(), std::move(key)).ToLocal(&handle)) info.GetReturnValue().Set(handle);
 }
 
 // keyGenerate(kind): all but RSA
 void keyGenerate(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   auto kind = kindAt(info[0]);
   giveBack(info, OwnedKey(isEllipticCurve(kind) ? EVP_EC_gen(curveOf(kind))
                                                 : EVP_PKEY_Q_keygen(nullptr, nullptr, kind == KeyKind::ED25519 ? "ED25519" : "X25519")));
@@ -86,7 +86,7 @@ void keyGenerate(const Info& info) {
 
 // keyGenerateRsa(bits, publicExponent)
 void keyGenerateRsa(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   OwnedKeyContext context(EVP_PKEY_CTX_new_id(EVP_PKEY_RSA, nullptr));
   auto exponent = toNumber(bytesOf(info[1]));
   EVP_PKEY* key = nullptr;
@@ -98,7 +98,7 @@ void keyGenerateRsa(const Info& info) {
 
 // keyFromDer(kind, isPrivate, der): SubjectPublicKeyInfo or PKCS #8, and nothing after it.
 void keyFromDer(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   auto kind = kindAt(info[0]);
   auto half = info[1]->IsTrue() ? Half::PRIVATE : Half::PUBLIC;
   auto der = bytesOf(info[2]);
@@ -128,7 +128,7 @@ OwnedKey build(const char* algorithm, OSSL_PARAM_BLD* builder, Half half) {
 
 // keyFromParts(kind, public, private | undefined): a point without compression, or the bytes of RFC 7748 and 8032.
 void keyFromParts(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   auto kind = kindAt(info[0]);
   auto half = info[2]->IsUndefined() ? Half::PUBLIC : Half::PRIVATE;
   auto publicBytes = bytesOf(info[1]), privateBytes = bytesOf(info[2]);
@@ -164,7 +164,7 @@ constexpr size_t RSA_PUBLIC_PARTS = 2;
 
 // keyFromRsaParts(n, e) or (n, e, d, p, q, dp, dq, qi)
 void keyFromRsaParts(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   auto half = size_t(info.Length()) > RSA_PUBLIC_PARTS ? Half::PRIVATE : Half::PUBLIC;
   size_t count = half == Half::PRIVATE ? std::size(RSA_PARTS) : RSA_PUBLIC_PARTS;
   OwnedNumber numbers[std::size(RSA_PARTS)];
@@ -180,7 +180,7 @@ void keyFromRsaParts(const Info& info) {
 
 // keyToDer(key, isPrivate)
 void keyToDer(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   auto& key = AsymmetricKey::of(info[0]);
   unsigned char* der = nullptr;
   int size;
@@ -201,7 +201,7 @@ void keyToDer(const Info& info) {
 
 // keyToParts(kind, key, isPrivate): what keyFromParts() and keyFromRsaParts() take.
 void keyToParts(const Info& info) {
-  useOpenssl();
+  OpensslScope scope(info.GetIsolate());
   auto* isolate = info.GetIsolate();
   auto kind = kindAt(info[0]);
   auto& key = AsymmetricKey::of(info[1]);

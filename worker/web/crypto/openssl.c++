@@ -4,6 +4,11 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
+#include <malloc.h>
+
+#include <cstdlib>
+
+#include "worker/engine/memory-budget.h"
 #include "worker/engine/random.h"
 
 namespace glovebox {
@@ -24,16 +29,52 @@ constexpr RAND_METHOD OUR_RANDOM = {
   .status = [] { return 1; },
 };
 
+bool ranOutOfMemory = false;   // since the scope began
+
+// What OpenSSL holds counts as the worker's buffers do; a key may take some kilobytes.
+void* allocate(size_t size, const char*, int) {
+  auto& budget = MemoryBudget::ofProcess();
+  void* block = budget.hasRoom(size) ? malloc(size) : nullptr;
+  if (block == nullptr) ranOutOfMemory = true;
+  else budget.buffers += malloc_usable_size(block);
+  return block;
+}
+
+void release(void* block, const char*, int) {
+  if (block != nullptr) MemoryBudget::ofProcess().buffers -= malloc_usable_size(block);
+  free(block);
+}
+
+void* reallocate(void* block, size_t size, const char* file, int line) {
+  if (size == 0) {
+    release(block, file, line);
+    return nullptr;
+  }
+  void* moved = allocate(size, file, line);
+  if (moved == nullptr || block == nullptr) return moved;
+  memcpy(moved, block, std::min(size, malloc_usable_size(block)));
+  release(block, file, line);
+  return moved;
+}
+
 }  // namespace
 
-void useOpenssl() {
-  static bool ready = false;
+OpensslScope::OpensslScope(v8::Isolate* isolate): isolate_(isolate) {
+  static bool ready = false;   // in the process's first call; cheap from then on
   if (!ready) {
+    if (CRYPTO_set_mem_functions(allocate, reallocate, release) != 1) abort();   // somebody was here before
     OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr);
-    if (RAND_set_rand_method(&OUR_RANDOM) != 1) abort();   // random numbers of whom, then
+    if (RAND_set_rand_method(&OUR_RANDOM) != 1) abort();
     ready = true;
   }
   ERR_clear_error();
+  ranOutOfMemory = false;
+}
+
+OpensslScope::~OpensslScope() {
+  if (!ranOutOfMemory) return;
+  MemoryBudget::ofProcess().refused = true;
+  throwRangeError(isolate_, "There is no memory for this operation");
 }
 
 const EVP_MD* hashOf(v8::Local<v8::Value> id) {

@@ -23,8 +23,17 @@ namespace glovebox {
 
 using Info = v8::FunctionCallbackInfo<v8::Value>;
 
-// Before any other use of OpenSSL, in each native; cheap after the first time.
-void useOpenssl();
+// First of all in each native that uses OpenSSL. What fails for want of memory ends as a RangeError, by which the host knows the limit.
+class OpensslScope {
+ public:
+  explicit OpensslScope(v8::Isolate* isolate);
+  ~OpensslScope();
+  OpensslScope(const OpensslScope&) = delete;
+  OpensslScope& operator=(const OpensslScope&) = delete;
+
+ private:
+  v8::Isolate* isolate_;
+};
 
 // In the order of `HashId` in native.d.ts.
 const EVP_MD* hashOf(v8::Local<v8::Value> id);
