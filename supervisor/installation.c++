@@ -54,6 +54,7 @@ Installation findInstallation(kj::Maybe<kj::StringPtr> folder) {
     else if (name == "engine") installation.engine = kj::mv(value);
     else if (name == "worker") installation.worker = kj::mv(value);
     else if (name == "snapshot") installation.snapshot = kj::mv(value);
+    else if (name == "typescript") installation.typescript = kj::mv(value);
     else if (name == "probe") installation.probe = kj::mv(value);
     else if (name == "glovebox") installation.glovebox = kj::mv(value);
   }

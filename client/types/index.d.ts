@@ -288,6 +288,13 @@ export interface WorkerCode {
   mainModule: string;
   /** By name. A string is an ES module whose name ends with `.js`; an object says its type and may have any name. */
   modules: Record<string, string | WorkerModule>;
+  /**
+   * True: modules given as strings may have names that end with `.ts`, `.mts`, `.tsx` or `.jsx`, and imports in them may leave the
+   * ending away. Types are stripped, not checked, in a worker of this loader's; what is wrong with them is told by each call, as a
+   * SyntaxError. The rest, `env` too, is read when that has been done. Absent or false: such names are refused, as Cloudflare does.
+   * Not part of Cloudflare's API.
+   */
+  typescript?: boolean | undefined;
   /** What the worker can reach: data, entrypoints, RpcTargets, functions, stubs, loaders. Absent: `{}`. Null is refused. */
   env?: any;
   /** The worker's limits, bounded by the supervisor's. Absent, or a field absent: the supervisor's. */

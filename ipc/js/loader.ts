@@ -32,8 +32,15 @@ interface Worker {
 // What the supervisor asks for a named worker's code.
 export interface CodeFactory {
   readonly name: string;
+  readonly strip: Strip | undefined;
   getCode: GetCode;
 }
+
+// A worker's code before its types are stripped.
+export type GivenModule = Omit<WorkerCode["modules"][number], "kind"> & { kind: WorkerCode["modules"][number]["kind"] | "ts" };
+export type GivenCode = Omit<WorkerCode, "modules"> & { modules: GivenModule[] };
+// Has the types stripped, in a worker (client/src/typescript.ts); rejects with what is wrong with them.
+export type Strip = (code: GivenCode) => Promise<WorkerCode>;
 
 interface Named extends Worker {
   readonly factory: CodeFactory;
@@ -47,17 +54,27 @@ const NAME_BYTES_MAX = 1024;   // ipc/wire-limits.h
 
 export class WorkerLoader {
   readonly #import: Import;
+  readonly #strip: Strip | undefined;
   // Least recently used first. Empty where invocations end: there each has what it got, and no other.
   readonly #named = new Table<Named, string>();
   #latest: Named | undefined;
 
-  constructor(imported: Import) { this.#import = imported; }
+  // `strip`: absent where nobody does that, which is in workers.
+  constructor(imported: Import, strip?: Strip) {
+    this.#import = imported;
+    this.#strip = strip;
+  }
 
   load(code: unknown): WorkerStub {
     if (!isObject(code)) throw new PlainTypeError("Failed to execute 'load' on 'WorkerLoader': parameter 1 is not of type 'WorkerCode'.");
     const session = this.#import.session;
     session.check(this.#import);
-    const checked = checkCode(code);
+    const checked = checkCode(code, this.#strip);
+    if (!isReady(checked)) {
+      const worker = this.#promise(session.host.owner());
+      void this.#fulfill(worker, () => this.#strip!(checked));
+      return this.#ownStub(worker);
+    }
     const scope = newScope();
     const id = session.writing(scope, () => session.wire.load(this.#import.id, checked));
     return this.#ownStub({ import: session.hold(id, scope), scope, promised: false });
@@ -72,7 +89,7 @@ export class WorkerLoader {
     session.check(this.#import);
     if (name === undefined || name === null) {
       const worker = this.#promise(session.host.owner());
-      void this.#fulfill(worker, getCode as GetCode);
+      void this.#fulfill(worker, async () => ready(checkGiven(await (getCode as GetCode)(), this.#strip), this.#strip));
       return this.#ownStub(worker);
     }
     const id = checkName(name);
@@ -90,7 +107,7 @@ export class WorkerLoader {
 
   #get(name: string, getCode: GetCode): Named {
     const session = this.#import.session;
-    const factory: CodeFactory = { name, getCode };
+    const factory: CodeFactory = { name, strip: this.#strip, getCode };
     const scope = newScope();
     const id = session.writing(scope, () => session.wire.get(this.#import.id, name, session.exportFactory(factory)));
     const named: Named = { import: session.hold(id, scope), scope, promised: false, factory, plain: new Table() };
@@ -139,7 +156,7 @@ export class WorkerLoader {
     return { import: session.hold(id, scope, owner), scope, promised: true };
   }
 
-  async #fulfill(worker: Worker, getCode: GetCode): Promise<void> {
+  async #fulfill(worker: Worker, getCode: () => Promise<WorkerCode>): Promise<void> {
     const session = this.#import.session;
     const { scope } = worker;
     const { id } = worker.import;
@@ -152,9 +169,8 @@ export class WorkerLoader {
     try {
       const code = await getCode();
       if (!worker.promised) return;
-      const checked = checkGiven(code);
       session.check(this.#import);
-      const loaded = session.writing(scope, () => session.wire.load(this.#import.id, checked));
+      const loaded = session.writing(scope, () => session.wire.load(this.#import.id, code));
       settle(worker);
       session.wire.resolve(id, loaded);
     } catch (error) {
@@ -166,9 +182,9 @@ export class WorkerLoader {
 // The supervisor needs a named worker's code.
 export async function giveCode(session: Session, call: CallNumber, factory: CodeFactory, scope: Scope | undefined): Promise<void> {
   try {
-    const { getCode } = factory;
-    const checked = checkGiven(await getCode());
-    session.writing(scope, () => session.wire.giveCode(call, checked));
+    const { getCode, strip } = factory;
+    const code = await ready(checkGiven(await getCode(), strip), strip);
+    session.writing(scope, () => session.wire.giveCode(call, code));
   } catch (error) {
     const words = `The code of the worker "${factory.name}" could not be had: ${textOf(error)}`;
     session.codeFailed(words, error);
@@ -176,9 +192,18 @@ export async function giveCode(session: Session, call: CallNumber, factory: Code
   }
 }
 
-function checkGiven(code: unknown): WorkerCode {
+function checkGiven(code: unknown, strip: Strip | undefined): GivenCode {
   if (!isObject(code)) throw new PlainTypeError("Incorrect type for Promise: the Promise did not resolve to 'WorkerCode'.");
-  return checkCode(code);
+  return checkCode(code, strip);
+}
+
+async function ready(code: GivenCode, strip: Strip | undefined): Promise<WorkerCode> { return isReady(code) ? code : strip!(code); }
+
+function isReady(code: GivenCode): code is WorkerCode {
+  for (let i = 0; i < code.modules.length; i++) {
+    if (code.modules[i]!.kind === "ts") return false;
+  }
+  return true;
 }
 
 function checkName(value: unknown): string {
@@ -284,8 +309,8 @@ function fieldError(field: string, type: string, expected: string): Error {
   return new PlainTypeError(`Incorrect type for the '${field}' field on '${type}': the provided value is not of type '${expected}'.`);
 }
 
-function checkCode(code: Fields): WorkerCode {
-  const { compatibilityDate, compatibilityFlags, mainModule, modules, env, limits, globalOutbound, tails, streamingTails, allowExperimental } = code;
+function checkCode(code: Fields, strip: Strip | undefined): GivenCode {
+  const { compatibilityDate, compatibilityFlags, mainModule, modules, env, limits, globalOutbound, tails, streamingTails, allowExperimental, typescript } = code;
   if (typeof modules !== "object" || modules === null) throw fieldError("modules", "WorkerCode", "object");
   if (typeof mainModule !== "string") throw fieldError("mainModule", "WorkerCode", "string");
   if (env !== undefined && (typeof env !== "object" || env === null)) throw fieldError("env", "WorkerCode", "Object");
@@ -302,6 +327,10 @@ function checkCode(code: Fields): WorkerCode {
   if (allowExperimental === true) {
     throw new PlainError("'allowExperimental' is only allowed when the calling worker has the 'experimental' compat flag set.");
   }
+  if (typescript !== undefined && typeof typescript !== "boolean") throw fieldError("typescript", "WorkerCode", "boolean");
+  if (typescript === true && strip === undefined) {
+    throw new PlainTypeError("'typescript' is an option of programs that load workers, not of workers: types have to be stripped before.");
+  }
   if (streamingTails !== undefined) {
     throw new PlainError("Streaming tail workers are experimental. You must pass the option 'allowExperimental: true' to the worker loader to use them");
   }
@@ -309,7 +338,7 @@ function checkCode(code: Fields): WorkerCode {
     compatibilityDate: `${compatibilityDate as string}`,
     compatibilityFlags: flags,
     mainModule,
-    modules: checkModules(modules as Fields),
+    modules: checkModules(modules as Fields, typescript === true),
     env: env as object | undefined,
     limits: checkLimits(limits, "WorkerCode"),
     tails: checkTails(tails),
@@ -339,10 +368,10 @@ function isEntrypoint(value: unknown): value is object {
   return value instanceof EntrypointReference || (state instanceof CapabilityState && state.kind === "ServiceStub");
 }
 
-function checkModules(modules: Fields): WorkerCode["modules"] {
+function checkModules(modules: Fields, typescript: boolean): GivenModule[] {
   const names = objectKeys(modules);
-  const checked: WorkerCode["modules"] = [];
-  for (let i = 0; i < names.length; i++) push(checked, checkModule(names[i]!, modules[names[i]!]));
+  const checked: GivenModule[] = [];
+  for (let i = 0; i < names.length; i++) push(checked, checkModule(names[i]!, modules[names[i]!], typescript));
   if (checked.length === 0) throw new PlainTypeError("Dynamic Worker code must contain at least one module.");
   return checked;
 }
@@ -353,14 +382,16 @@ function endsWith(text: string, end: string): boolean {
 
 const KINDS = ["js", "cjs", "text", "data", "json", "py", "wasm"] as const;
 
-function checkModule(name: string, content: unknown): WorkerCode["modules"][number] {
+function isTypeScript(name: string): boolean { return endsWith(name, ".ts") || endsWith(name, ".tsx") || endsWith(name, ".mts") || endsWith(name, ".jsx"); }
+
+function checkModule(name: string, content: unknown, typescript: boolean): GivenModule {
   if (typeof content === "string") {
     if (endsWith(name, ".py")) throw pythonError(name);
+    if (typescript && isTypeScript(name)) return { name, kind: "ts", body: content };
     if (!endsWith(name, ".js")) {
-      const typescript = endsWith(name, ".ts") || endsWith(name, ".tsx") || endsWith(name, ".jsx");
       throw new PlainTypeError(
         `Module name must end with '.js' or '.py' (or the content must be an object indicating the type explicitly). Got: ${name}` +
-        (typescript ? ". If you're trying to load TypeScript, bundle it first with '@cloudflare/worker-bundler' and pass the generated JavaScript modules." : ""));
+        (isTypeScript(name) ? ". If you're trying to load TypeScript, bundle it first with '@cloudflare/worker-bundler' and pass the generated JavaScript modules." : ""));
     }
     return { name, kind: "js", body: content };
   }

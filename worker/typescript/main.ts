@@ -1,0 +1,107 @@
+// The Worker that strips types: loaded and jailed like any other, with no capability but its argument. Whoever loads TypeScript has it
+// done here (client/src/typescript.ts, tools/project/typescript.h), so that no trusted process parses what nobody has reviewed.
+//
+// What it answers is as good as the code it was given: whoever controls the one controls the other. So the caller decides by itself
+// which modules there are and of what kind they are.
+
+import { importsOf, resolve } from "./imports.ts";
+import { Problem, strip, sucrase } from "./strip.ts";
+
+// Objects of the language are as they were for every module to come, whatever a text makes sucrase do.
+for (const intrinsic of [Object, Function, Array, String, RegExp, Map, Set, Error, RangeError, SyntaxError]) {
+  Object.freeze(intrinsic);
+  Object.freeze(intrinsic.prototype);
+}
+
+interface Request {
+  // Texts by name: TypeScript or JSX by its ending, JavaScript otherwise. An array, so that no name means anything else.
+  sources: [name: string, text: string][];
+  // Other modules there are, for imports to be resolved.
+  others: string[];
+  // A project, from this module on: what it reaches is given back, the rest is not; and each import has to lead somewhere. Null: each
+  // of the sources is given back, and imports that lead nowhere are left alone.
+  main: string | null;
+}
+
+// `code` in the order of the sources; null: not reached. Or what is wrong, and where: line and column from 1, 0 if that is not known.
+type Answer = { code: (string | null)[]; others: string[] } | { problem: { module: string; line: number; column: number; message: string; text: string } };
+
+export default {
+  strip({ sources, others, main }: Request): Answer {
+    const texts = new Map(sources);
+    const names = new Set([...texts.keys(), ...others]);
+    const done = new Map<string, string>();
+    const reached = new Set<string>();
+    const pending = main === null ? [...texts.keys()] : [main];
+    for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+      if (reached.has(name)) continue;
+      reached.add(name);
+      const source = texts.get(name);
+      if (source === undefined) continue;
+      let code = source;
+      try {
+        const typed = IS_TYPESCRIPT.test(name);
+        if (typed) code = strip(source, name);
+        // JavaScript of a load() is as its author wants it; in a project it is resolved like the rest.
+        if (typed || main !== null) code = link(code, source, name, names, main === null ? undefined : pending);
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error;
+        return { problem: describe(name, source, error) };
+      }
+      done.set(name, code);
+    }
+    return { code: sources.map(([name]) => done.get(name) ?? null), others: others.filter((name) => reached.has(name)) };
+  },
+};
+
+const IS_TYPESCRIPT = /\.(?:ts|mts|tsx|jsx)$/;
+// What the runtime has.
+const BUILT_IN = /^(?:cloudflare|node):/;
+
+// The code with specifiers that lead to modules there are. `pending`: of a project; gets those that are imported.
+function link(code: string, source: string, name: string, names: ReadonlySet<string>, pending: string[] | undefined): string {
+  let imports;
+  try {
+    imports = sucrase(() => importsOf(code));
+  } catch (error) {
+    // V8 knows better what is JavaScript, and says it with the place.
+    if (error instanceof Problem) return code;
+    throw error;
+  }
+  let linked = "";
+  let end = 0;
+  for (const { specifier, start, end: after } of imports) {
+    const found = resolve(specifier, name, names);
+    if (found === undefined) {
+      if (pending !== undefined && !BUILT_IN.test(specifier)) throw new Problem(unresolved(specifier), offsetIn(source, code, start, specifier));
+      continue;
+    }
+    pending?.push(found.name);
+    linked += code.slice(end, start) + found.specifier;
+    end = after;
+  }
+  return linked + code.slice(end);
+}
+
+function unresolved(specifier: string): string {
+  if (/^\.{0,2}\//.test(specifier)) return `"${specifier}" leads to no module of the project: no such file, or no rule makes files of its name modules.`;
+  return `"${specifier}" is a package, and packages have to be bundled first, for example: esbuild --bundle --format=esm --external:cloudflare:* --external:node:*`;
+}
+
+// Types leave lines where they are, and move columns.
+function offsetIn(source: string, code: string, start: number, specifier: string): number {
+  const lines = code.slice(0, start).split("\n").length;
+  let begin = 0;
+  for (let line = 1; line < lines; line++) begin = source.indexOf("\n", begin) + 1;
+  return Math.max(begin, source.indexOf(specifier, begin) - 1);
+}
+
+const TEXT_SHOWN_MAX = 160;
+
+function describe(module: string, source: string, { message, offset }: Problem) {
+  if (offset === undefined) return { module, line: 0, column: 0, message, text: "" };
+  const before = source.slice(0, offset).split("\n");
+  const column = before.at(-1)!.length + 1;
+  const text = source.split("\n", before.length)[before.length - 1]!.replace(/\r$/, "");
+  return { module, line: before.length, column, message, text: text.length > TEXT_SHOWN_MAX ? "" : text };
+}
