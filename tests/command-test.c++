@@ -91,6 +91,32 @@ TEST(Run, ASyntaxErrorIsShownWithItsPlace) {
                 "SyntaxError: Unexpected token ';'\n  at broken.js:2:");
 }
 
+TEST(Run, TypeScriptRunsWithItsTypesStripped) {
+  Folder folder;
+  auto file = folder.file("agent.ts", "import { twice } from './lib';\ninterface Input { value: number }\nenum Unit { None = 'none' }\n"
+                          "export default { async myAgent({ value }: Input) { return { doubled: twice(value) as number, unit: Unit.None }; } };\n");
+  auto lib = folder.file("lib.ts", "export const twice = (n: number): number => n * 2;");
+  expectResult(runGlovebox({"run", file, "--module", "lib.ts=" + lib, "--arg", R"({"value":21})"}), R"({"doubled":42,"unit":"none"})");
+  auto page = folder.file("page.tsx", "/** @jsx h */ const h = (tag: string) => tag; export default { run() { return <p/>; } }");
+  expectResult(runGlovebox({"run", page}), R"("p")");
+}
+
+TEST(Run, WrongTypeScriptIsShownWithItsPlace) {
+  Folder folder;
+  expectFailure(runGlovebox({"run", folder.file("broken.ts", "export default {\n\trun(): number { return 1 +; }\n}")}), EXIT_CODE_CODE_ERROR,
+                "broken.ts:2:28: Unexpected token.\n    \trun(): number { return 1 +; }\n    \t                          ^\n");
+  expectFailure(runGlovebox({"run", folder.file("bytes.ts", "let x = '\xff'")}), EXIT_CODE_CODE_ERROR, "'bytes.ts' is not UTF-8");
+  expectFailure(runGlovebox({"run", folder.file("old.cts", "")}), EXIT_CODE_CODE_ERROR, "'old.cts' is TypeScript of CommonJS");
+}
+
+TEST(Run, TypeScriptThatTakesForEverMeetsALimit) {
+  Folder folder;
+  std::string text = "let a = ";
+  for (int i = 0; i < 60; i++) text += "<x>(";
+  expectFailure(runGlovebox({"run", folder.file("endless.ts", text + std::string(60, ')'))}), EXIT_CODE_LIMIT,
+                "the types of 'endless.ts' could not be stripped: ");
+}
+
 TEST(Run, AnErrorIsShownWithItsStackAndCause) {
   auto end = runModule("export default { run() { throw new TypeError('boom', { cause: new Error('why') }); } }");
   expectFailure(end, EXIT_CODE_CODE_ERROR, "TypeError: boom\n    at Object.run (stdin.js:1:");

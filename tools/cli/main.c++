@@ -113,7 +113,7 @@ void addAllowMissing(CLI::App& app, policy::LayerSet& layers) {
 }
 
 void addRun(CLI::App& app, RunOptions& options) {
-  app.add_option("FILE", options.file, "JavaScript module to load, - for standard input")->required();
+  app.add_option("FILE", options.file, "module to load, JavaScript or TypeScript; - for JavaScript on standard input")->required();
   app.add_option("--call", options.call, "method to call; may be left out if there is only one. a.b.c is a path")->type_name("NAME");
   app.add_option("--arg", options.arguments, "one argument as JSON; may be given several times. Without any, the call gets one: undefined")->type_name("JSON")->allow_extra_args(false);
   app.add_option("--env", options.env, "the worker's env, a JSON object")->type_name("JSON");

@@ -44,6 +44,7 @@ TEST_F(ModuleFiles, MainModuleIsNamedAfterItsFile) {
   EXPECT_EQ(module.type, ModuleType::JS);
   EXPECT_EQ(module.content, "export default {}");
   EXPECT_EQ(readMainModule(file("old.cjs", "")).type, ModuleType::CJS);
+  EXPECT_EQ(readMainModule(file("typed.ts", "")).type, ModuleType::TS);
 }
 
 TEST_F(ModuleFiles, TypeComesFromTheNameOrIsSaid) {
@@ -52,6 +53,8 @@ TEST_F(ModuleFiles, TypeComesFromTheNameOrIsSaid) {
   EXPECT_EQ(readModule("data.json=" + path).type, ModuleType::JSON);
   EXPECT_EQ(readModule("bare=cjs:" + path).type, ModuleType::CJS);
   EXPECT_EQ(readModule("x.js=text:" + path).type, ModuleType::TEXT);
+  for (auto name: {"a.ts", "a.tsx", "a.mts", "a.jsx"}) EXPECT_EQ(readModule(name + ("=" + path)).type, ModuleType::TS);
+  EXPECT_EQ(readModule("a.ts=text:" + path).type, ModuleType::TEXT);
   EXPECT_EQ(readModule("bare=data:" + path).content, std::string("\0asm", 4));
 }
 
@@ -60,7 +63,7 @@ TEST_F(ModuleFiles, WrongArgumentsSayWhatWasExpected) {
   EXPECT_EQ(failureOf("no-equals", "expects NAME=FILE"), EXIT_CODE_USAGE);
   EXPECT_EQ(failureOf("=x", "expects NAME=FILE"), EXIT_CODE_USAGE);
   EXPECT_EQ(failureOf("bare=" + path, "TYPE being js, cjs"), EXIT_CODE_USAGE);
-  EXPECT_EQ(failureOf("a.ts=" + path, "TypeScript"), EXIT_CODE_CODE_ERROR);
+  EXPECT_EQ(failureOf("a.cts=" + path, "TypeScript of CommonJS"), EXIT_CODE_CODE_ERROR);
   EXPECT_EQ(failureOf("a.js=" + folder_ + "/nowhere", "No such file"), EXIT_CODE_NO_INPUT);
   EXPECT_EQ(failureOf("a.js=" + folder_, "Is a directory"), EXIT_CODE_NO_INPUT);
 }

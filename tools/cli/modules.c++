@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <kj/debug.h>
+
 #include <optional>
 #include <set>
 
@@ -28,7 +30,7 @@ constexpr TypeName ENDINGS[] = {
     {ModuleType::TEXT, ".txt"}, {ModuleType::TEXT, ".html"}, {ModuleType::TEXT, ".md"}, {ModuleType::TEXT, ".sql"},
     {ModuleType::WASM, ".wasm"}, {ModuleType::DATA, ".bin"},
 };
-constexpr std::string_view TYPESCRIPT[] = {".ts", ".mts", ".cts", ".tsx", ".jsx"};
+constexpr std::string_view TYPESCRIPT[] = {".ts", ".mts", ".tsx", ".jsx"};
 
 std::optional<ModuleType> tryParseType(std::string_view name) {
   for (auto& entry: TYPES) {
@@ -44,12 +46,10 @@ std::optional<ModuleType> tryTypeByEnding(std::string_view name) {
   return std::nullopt;
 }
 
-void refuseTypeScript(std::string_view name) {
-  for (auto ending: TYPESCRIPT) {
-    if (!name.ends_with(ending)) continue;
-    throw Failure(EXIT_CODE_CODE_ERROR, "'" + std::string(name) + "' is TypeScript or JSX, and workers run JavaScript. "
-                  "Compile it first, for example: esbuild --bundle --format=esm " + std::string(name));
-  }
+void refuseCommonTypeScript(std::string_view name) {
+  if (!name.ends_with(".cts")) return;
+  throw Failure(EXIT_CODE_CODE_ERROR, "'" + std::string(name) + "' is TypeScript of CommonJS, whose imports are not turned into anything here. "
+                "Make it a module (.ts), or compile it first, for example: esbuild --bundle --format=esm " + std::string(name));
 }
 
 std::string readAll(int fd, const std::string& what) {
@@ -68,6 +68,18 @@ std::string readAll(int fd, const std::string& what) {
   }
 }
 
+capnp::Text::Reader text(const std::string& s) { return {s.data(), s.size()}; }
+capnp::Data::Reader data(const std::string& s) { return {reinterpret_cast<const kj::byte*>(s.data()), s.size()}; }
+
+}  // namespace
+
+bool isTypeScript(std::string_view name) {
+  for (auto ending: TYPESCRIPT) {
+    if (name.ends_with(ending)) return true;
+  }
+  return false;
+}
+
 std::string readFile(const std::string& path) {
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) throw Failure(EXIT_CODE_NO_INPUT, "cannot open '" + path + "': " + strerror(errno));
@@ -78,15 +90,11 @@ std::string readFile(const std::string& path) {
   return readAll(fd, "'" + path + "'");
 }
 
-capnp::Text::Reader text(const std::string& s) { return {s.data(), s.size()}; }
-capnp::Data::Reader data(const std::string& s) { return {reinterpret_cast<const kj::byte*>(s.data()), s.size()}; }
-
-}  // namespace
-
 ModuleFile readMainModule(const std::string& file) {
   if (file == "-") return {"stdin.js", ModuleType::JS, readAll(STDIN_FILENO, "standard input")};
   auto name = file.substr(file.rfind('/') + 1);
-  refuseTypeScript(name);
+  refuseCommonTypeScript(name);
+  if (isTypeScript(name)) return {name, ModuleType::TS, readFile(file)};
   // Whatever it is called, what one runs is a module, unless it says CommonJS.
   return {name, name.ends_with(".cjs") ? ModuleType::CJS : ModuleType::JS, readFile(file)};
 }
@@ -102,7 +110,8 @@ ModuleFile readModule(const std::string& argument) {
   if (colon != std::string::npos) {
     if (auto type = tryParseType(file.substr(0, colon))) return {name, *type, readFile(file.substr(colon + 1))};
   }
-  refuseTypeScript(name);
+  refuseCommonTypeScript(name);
+  if (isTypeScript(name)) return {name, ModuleType::TS, readFile(file)};
   auto type = tryTypeByEnding(name);
   if (!type) {
     throw Failure(EXIT_CODE_USAGE, "the type of module '" + name + "' cannot be told from its name. "
@@ -138,6 +147,7 @@ void setModules(const std::vector<ModuleFile>& modules, rpc::WorkerCode::Builder
       case ModuleType::DATA: list[i].setData(data(module.content)); break;
       case ModuleType::JSON: list[i].setJson(text(module.content)); break;
       case ModuleType::WASM: list[i].setWasm(data(module.content)); break;
+      case ModuleType::TS: KJ_FAIL_ASSERT("types are stripped before", module.name.c_str());
     }
   }
 }

@@ -9,7 +9,8 @@
 
 namespace glovebox::cli {
 
-enum class ModuleType { JS, CJS, TEXT, DATA, JSON, WASM };
+// TS: TypeScript or JSX, which no worker takes; its types are stripped first (tools/project/typescript.h).
+enum class ModuleType { JS, CJS, TEXT, DATA, JSON, WASM, TS };
 
 struct ModuleFile {
   std::string name;
@@ -25,6 +26,11 @@ ModuleFile readModule(const std::string& argument);
 
 // Sum of the contents within Worker Loader's limit, names unique. Throws Failure.
 void checkModules(const std::vector<ModuleFile>& modules);
+
+bool isTypeScript(std::string_view name);
+
+// Of a file; at most as much as the code of a worker may have. Throws Failure.
+std::string readFile(const std::string& path);
 
 void setModules(const std::vector<ModuleFile>& modules, rpc::WorkerCode::Builder code);
 

@@ -2,6 +2,7 @@
 
 #include <kj/debug.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "ipc/limits-message.h"
@@ -17,6 +18,7 @@
 #include "tools/cli/session.h"
 #include "tools/cli/terminal.h"
 #include "tools/cli/thrown.h"
+#include "tools/project/typescript.h"
 
 namespace glovebox::cli {
 namespace {
@@ -147,8 +149,18 @@ std::string resultAsJson(const ValueGraph& graph) {
   }
 }
 
+std::vector<ModuleFile> withoutTypes(Session& session, std::vector<ModuleFile> modules) {
+  auto isTyped = [](const ModuleFile& module) { return module.type == ModuleType::TS; };
+  if (std::none_of(modules.begin(), modules.end(), isTyped)) return modules;
+  project::TypeStripper stripper(session.supervisor(), readFile(findInstallation().typescript.cStr()));
+  auto stripped = stripper.strip(kj::mv(modules)).wait(session.waitScope());
+  if (stripped.is<Failure>()) throw stripped.get<Failure>();
+  return kj::mv(stripped.get<std::vector<ModuleFile>>());
+}
+
 int loadAndCall(Session& session, const RunOptions& options, std::vector<ModuleFile> modules, const kj::Maybe<ValueGraph>& env,
                 std::vector<std::string> path, const ValueGraph& arguments) {
+  modules = withoutTypes(session, kj::mv(modules));
   auto mainModule = modules[0].name;
   if (path.empty()) {
     modules.push_back(methodLister(mainModule));
