@@ -13,19 +13,25 @@
 namespace glovebox::cli {
 
 struct RunOptions {
-  std::string file;                    // "-": standard input
+  std::string file;                    // "-": standard input; a folder, or the configuration in it: a project
+  std::vector<std::string> with;       // more projects, for a project's services
   std::string call;                    // empty: the only method there is; dots separate a path
   std::vector<std::string> arguments;  // JSON
   std::string env;                     // JSON object; empty: {}
   std::vector<std::string> modules;    // NAME=FILE or NAME=TYPE:FILE
   std::string entrypoint;              // empty: the default export
-  std::string compatibilityDate;
+  std::string compatibilityDate;       // empty: a project's own, or the newest
   WorkerLimits limits;                 // 0: the supervisor's
   bool account = false;                // goes to standard error, as JSON
   std::string socket;                  // empty: a supervisor in this process
   SupervisorOptions supervisor;        // for that one
 };
 int run(const RunOptions& options);
+
+struct TypesOptions {
+  std::string project = ".";   // the folder, or the configuration in it
+};
+int types(const TypesOptions& options);
 
 struct ServeOptions {
   std::string socket;
@@ -55,5 +61,8 @@ struct AuditOptions {
   bool json = false;
 };
 int audit(const AuditOptions& options);
+
+// To standard error, a line each.
+void writeWarnings(const std::vector<std::string>& warnings);
 
 }  // namespace glovebox::cli

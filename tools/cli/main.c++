@@ -15,6 +15,7 @@
 #include "tools/cli/commands.h"
 #include "tools/cli/failure.h"
 #include "tools/cli/terminal.h"
+#include "tools/project/project-config.h"
 
 namespace glovebox::cli {
 namespace {
@@ -113,14 +114,15 @@ void addAllowMissing(CLI::App& app, policy::LayerSet& layers) {
 }
 
 void addRun(CLI::App& app, RunOptions& options) {
-  app.add_option("FILE", options.file, "module to load, JavaScript or TypeScript; - for JavaScript on standard input")->required();
+  app.add_option("FILE", options.file, "module to load, JavaScript or TypeScript; - for JavaScript on standard input; or the folder of a project (wrangler.jsonc)")->required();
   app.add_option("--call", options.call, "method to call; may be left out if there is only one. a.b.c is a path")->type_name("NAME");
   app.add_option("--arg", options.arguments, "one argument as JSON; may be given several times. Without any, the call gets one: undefined")->type_name("JSON")->allow_extra_args(false);
   app.add_option("--env", options.env, "the worker's env, a JSON object")->type_name("JSON");
   app.add_option("--module", options.modules, "one more module: NAME=FILE, or NAME=TYPE:FILE with TYPE js, cjs, text, data, json or wasm")
       ->type_name("NAME=FILE")->allow_extra_args(false);
   app.add_option("--entrypoint", options.entrypoint, "named export to call on, instead of the default export")->type_name("NAME");
-  app.add_option("--compat-date", options.compatibilityDate, "compatibility date")->type_name("DATE")->capture_default_str();
+  app.add_option("--with", options.with, "with a project: the folder of another one, for its services")->type_name("DIR")->allow_extra_args(false);
+  app.add_option("--compat-date", options.compatibilityDate, "compatibility date")->type_name("DATE")->default_str(DEFAULT_COMPATIBILITY_DATE);
   addLimits(app, options.limits, "");
   app.add_flag("--account", options.account, "afterwards, what the call took and did as a line of JSON on standard error");
   app.add_option("--socket", options.socket, "use the daemon on this socket (glovebox serve) instead of a supervisor of our own")->type_name("PATH");
@@ -130,6 +132,7 @@ void addRun(CLI::App& app, RunOptions& options) {
              "A method that returns undefined gives null. A method of a plain object takes exactly one argument, and then gets\n"
              "env and ctx; one of a class that extends WorkerEntrypoint takes any number.\n\n"
              "  glovebox run agent.js --call myAgent --arg '{\"value\":21}'\n"
+             "  glovebox run examples/agent-sandbox --entrypoint Sandbox --call double --arg 21\n"
              "  echo 'export default { twice: (n) => n * 2 }' | glovebox run - --arg 21\n\n") + EXIT_CODES_HELP);
 }
 
@@ -155,11 +158,14 @@ int parseAndRun(int argc, char** argv) {
   app.set_version_flag("--version", GLOVEBOX_VERSION);
 
   RunOptions runOptions;
-  runOptions.compatibilityDate = DEFAULT_COMPATIBILITY_DATE;
   runOptions.supervisor.poolSize = 1;   // one call: no worker is started that nobody will use
   runOptions.supervisor.codeCacheMbMax = 0;   // and nothing is loaded again
   auto& runCommand = *app.add_subcommand("run", "Load a module in a fresh worker, call a method, print the result");
   addRun(runCommand, runOptions);
+
+  TypesOptions typesOptions;
+  auto& typesCommand = *app.add_subcommand("types", "Write worker-configuration.d.ts: the types of a project's env");
+  typesCommand.add_option("DIR", typesOptions.project, "the project's folder, or its wrangler.jsonc, .json or .toml")->capture_default_str();
 
   ServeOptions serveOptions;
   auto& serveCommand = *app.add_subcommand("serve", "Be a daemon that runs workers for clients on a Unix socket");
@@ -203,8 +209,17 @@ int parseAndRun(int argc, char** argv) {
     // The one worker there is may have what was asked for; a daemon's policy is its own.
     auto& policy = runOptions.supervisor.limits;
     for (auto& limit: WORKER_LIMITS) policy.*limit.field = std::max(policy.*limit.field, runOptions.limits.*limit.field);
+    bool isProject = project::isProjectPath(runOptions.file);
+    for (auto option: {"--env", "--module", "--compat-date"}) {
+      if (isProject && runCommand.count(option) > 0) {
+        throw Failure(EXIT_CODE_USAGE, std::string(option) + " is for a single file; a project says it in its configuration");
+      }
+    }
+    if (!isProject && !runOptions.with.empty()) throw Failure(EXIT_CODE_USAGE, "--with is for a project; '" + runOptions.file + "' is a file. More modules: --module NAME=FILE");
+    if (runOptions.compatibilityDate.empty()) runOptions.compatibilityDate = DEFAULT_COMPATIBILITY_DATE;
     return run(runOptions);
   }
+  if (typesCommand.parsed()) return types(typesOptions);
   if (serveCommand.parsed()) {
     if (!serveOptions.config.empty()) readConfig(serveCommand, serveOptions.config);
     if (serveOptions.socket.empty()) throw Failure(EXIT_CODE_USAGE, "glovebox serve needs --socket PATH, or a line socket = \"PATH\" in the file of --config");

@@ -1,4 +1,4 @@
-// glovebox run: one file, one call, one answer.
+// glovebox run: one file or project, one call, one answer.
 
 #include <kj/debug.h>
 
@@ -18,6 +18,8 @@
 #include "tools/cli/session.h"
 #include "tools/cli/terminal.h"
 #include "tools/cli/thrown.h"
+#include "tools/project/project-config.h"
+#include "tools/project/project-host.h"
 #include "tools/project/typescript.h"
 
 namespace glovebox::cli {
@@ -149,6 +151,17 @@ std::string resultAsJson(const ValueGraph& graph) {
   }
 }
 
+int callAndPrint(Session& session, const RunOptions& options, rpc::Worker::Client& worker, const std::vector<std::string>& path,
+                 const ValueGraph& arguments) {
+  std::string account;
+  auto outcome = call(session, worker, options.entrypoint, path, arguments, options.account ? &account : nullptr);
+  // Last, whatever is said before.
+  KJ_DEFER(if (options.account) fprintf(stderr, "%s\n", account.c_str()));
+  KJ_IF_MAYBE(code, reportFailure(outcome)) return *code;
+  writeOutput(resultAsJson(outcome.get<CallValue>().graph) + "\n");
+  return EXIT_CODE_OK;
+}
+
 std::vector<ModuleFile> withoutTypes(Session& session, std::vector<ModuleFile> modules) {
   auto isTyped = [](const ModuleFile& module) { return module.type == ModuleType::TS; };
   if (std::none_of(modules.begin(), modules.end(), isTyped)) return modules;
@@ -176,25 +189,44 @@ int loadAndCall(Session& session, const RunOptions& options, std::vector<ModuleF
     KJ_IF_MAYBE(code, reportFailure(listed)) return *code;
     path = {chooseMethod(stringifyJson(listed.get<CallValue>().graph), modules[0].name, options.entrypoint)};
   }
-  std::string account;
-  auto outcome = call(session, worker, options.entrypoint, path, arguments, options.account ? &account : nullptr);
-  // Last, whatever is said before.
-  KJ_DEFER(if (options.account) fprintf(stderr, "%s\n", account.c_str()));
-  KJ_IF_MAYBE(code, reportFailure(outcome)) return *code;
-  writeOutput(resultAsJson(outcome.get<CallValue>().graph) + "\n");
-  return EXIT_CODE_OK;
+  return callAndPrint(session, options, worker, path, arguments);
+}
+
+// The project's warnings go first, then what is wrong with its files; its methods are called like any worker's.
+int loadProjectAndCall(Session& session, const RunOptions& options, std::vector<project::ProjectConfig> projects,
+                       const std::vector<std::string>& path, const ValueGraph& arguments) {
+  project::ProjectHost host(session.supervisor(), readFile(findInstallation().typescript.cStr()),
+                            [](const std::string&) { return rpc::Console::Client(kj::heap<StandardErrorConsole>()); });
+  auto loaded = host.load(std::move(projects)).wait(session.waitScope());
+  if (loaded.is<Failure>()) throw loaded.get<Failure>();
+  return callAndPrint(session, options, loaded.get<rpc::Worker::Client>(), path, arguments);
+}
+
+std::vector<project::ProjectConfig> readProjects(const RunOptions& options) {
+  std::vector<project::ProjectConfig> projects{project::readProjectConfig(options.file)};
+  for (auto& path: options.with) projects.push_back(project::readProjectConfig(path));
+  projects[0].limits = lowerOf(projects[0].limits, options.limits);
+  for (auto& project: projects) writeWarnings(project.warnings);
+  return projects;
 }
 
 }  // namespace
 
 int run(const RunOptions& options) {
   // All that can be wrong on this side is found before a process is started.
-  std::vector<ModuleFile> modules{readMainModule(options.file)};
-  for (auto& module: options.modules) modules.push_back(readModule(module));
-  checkModules(modules);
   std::vector<std::string> path;
   if (!options.call.empty()) path = parsePath(options.call);
   auto arguments = parseArguments(options.arguments);
+  std::vector<project::ProjectConfig> projects;
+  std::vector<ModuleFile> modules;
+  if (project::isProjectPath(options.file)) {
+    if (path.empty()) throw Failure(EXIT_CODE_USAGE, "which method of the project is to be called? Name it with --call, and its export with --entrypoint if that is not the default one");
+    projects = readProjects(options);
+  } else {
+    modules.push_back(readMainModule(options.file));
+    for (auto& module: options.modules) modules.push_back(readModule(module));
+    checkModules(modules);
+  }
   kj::Maybe<ValueGraph> env;
   if (!options.env.empty()) {
     auto graph = parseOption(options.env, "--env", "--env '{\"KEY\":\"value\"}'");
@@ -208,6 +240,7 @@ int run(const RunOptions& options) {
       options.socket.empty() ? kj::heap<Session>(options.supervisor) : kj::heap<Session>(options.socket);
   KJ_DEFER(session->close());   // no worker is left behind, however this ends
   try {
+    if (!projects.empty()) return loadProjectAndCall(*session, options, std::move(projects), path, arguments);
     return loadAndCall(*session, options, kj::mv(modules), env, kj::mv(path), arguments);
   } catch (const kj::Exception& exception) {
     std::string words = exception.getDescription().cStr();

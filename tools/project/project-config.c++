@@ -222,6 +222,11 @@ void checkBindings(const ProjectConfig& config) {
   if (twice != names.end()) throw Failure(cli::EXIT_CODE_USAGE, config.file + ": there are two bindings of the name '" + *twice + "'; rename one");
 }
 
+bool isFolder(const std::string& path) {
+  struct stat status;
+  return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 std::string folderOf(const std::string& file) {
   auto slash = file.rfind('/');
   return slash == std::string::npos ? "." : slash == 0 ? "/" : file.substr(0, slash);
@@ -244,10 +249,13 @@ ProjectConfig parseProjectConfig(std::string_view text, const std::string& file)
   return config;
 }
 
+bool isProjectPath(const std::string& path) {
+  auto name = path.substr(path.rfind('/') + 1);
+  return isFolder(path) || std::find(std::begin(FILE_NAMES), std::end(FILE_NAMES), name) != std::end(FILE_NAMES);
+}
+
 ProjectConfig readProjectConfig(const std::string& path) {
-  struct stat status;
-  bool isFolder = stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
-  if (!isFolder) return parseProjectConfig(cli::readFile(path), path);
+  if (!isFolder(path)) return parseProjectConfig(cli::readFile(path), path);
   auto folder = path.ends_with('/') && path.size() > 1 ? path.substr(0, path.size() - 1) : path;
   for (auto name: FILE_NAMES) {
     auto file = folder == "." ? std::string(name) : folder + "/" + name;

@@ -46,6 +46,9 @@ struct ProjectConfig {
 // Throws cli::Failure that names file, line and key.
 ProjectConfig parseProjectConfig(std::string_view text, const std::string& file);
 
+// A folder, or a file of that name.
+bool isProjectPath(const std::string& path);
+
 // `path`: the file, or the folder that it is in. Throws cli::Failure.
 ProjectConfig readProjectConfig(const std::string& path);
 

@@ -1,0 +1,127 @@
+#include "tools/project/project-host.h"
+
+#include <kj/debug.h>
+
+#include "ipc/limits-message.h"
+#include "ipc/payload.h"
+#include "ipc/value-json.h"
+#include "ipc/wire-limits.h"
+#include "tools/project/project-files.h"
+
+namespace glovebox::project {
+
+using cli::Failure;
+
+struct ProjectHost::Loading {
+  std::vector<ProjectConfig> projects;
+  std::vector<std::vector<cli::ModuleFile>> modules;         // of each
+  kj::Array<kj::Maybe<rpc::Worker::Client>> workers;         // of each that is loaded
+  std::vector<std::string> underWay;                         // names of those that wait for their services
+};
+
+ProjectHost::ProjectHost(rpc::Supervisor::Client supervisor, std::string typescript, ConsoleOf consoleOf)
+    : supervisor_(supervisor), consoleOf_(std::move(consoleOf)), stripper_(kj::mv(supervisor), std::move(typescript)) {}
+
+kj::Promise<HostWorker> ProjectHost::load(std::vector<ProjectConfig> projects) {
+  KJ_REQUIRE(!projects.empty());
+  auto loading = kj::heap<Loading>();
+  try {
+    for (auto& project: projects) loading->modules.push_back(readProjectFiles(project));
+  } catch (const Failure& failure) {
+    return HostWorker(failure);
+  }
+  loading->workers = kj::heapArray<kj::Maybe<rpc::Worker::Client>>(projects.size());
+  loading->projects = std::move(projects);
+  return linkFrom(kj::mv(loading), 0);
+}
+
+kj::Promise<HostWorker> ProjectHost::linkFrom(kj::Own<Loading> loading, size_t next) {
+  if (next == loading->projects.size()) {
+    try {
+      return HostWorker(loadOne(*loading, 0));
+    } catch (const Failure& failure) {
+      return HostWorker(failure);
+    }
+  }
+  auto& modules = loading->modules[next];
+  auto linking = stripper_.link(std::move(modules));
+  return linking.then([this, loading = kj::mv(loading), next](StrippedModules&& linked) mutable -> kj::Promise<HostWorker> {
+    if (linked.is<Failure>()) return HostWorker(kj::mv(linked.get<Failure>()));
+    loading->modules[next] = std::move(linked.get<std::vector<cli::ModuleFile>>());
+    return linkFrom(kj::mv(loading), next + 1);
+  });
+}
+
+rpc::Worker::Client ProjectHost::loadOne(Loading& loading, size_t index) {
+  KJ_IF_MAYBE(worker, loading.workers[index]) return *worker;
+  auto& config = loading.projects[index];
+  loading.underWay.push_back(config.name);
+  auto request = supervisor_.loaderRequest().send().getLoader().loadRequest();
+  auto code = request.initCode();
+  code.setCompatibilityDate(config.compatibilityDate.c_str());
+  auto flags = code.initCompatibilityFlags(static_cast<unsigned>(config.compatibilityFlags.size()));
+  for (unsigned i = 0; i < flags.size(); i++) flags.set(i, config.compatibilityFlags[i].c_str());
+  auto& modules = loading.modules[index];
+  cli::checkModules(modules);
+  code.setMainModule(modules[0].name.c_str());
+  cli::setModules(modules, code);
+  writeEnv(loading, config, code.initEnv());
+  writeLimits(config.limits, code.initLimits());
+  request.setConsole(consoleOf_(config.name));
+  auto worker = request.send().getWorker();
+  loading.underWay.pop_back();
+  loading.workers[index] = worker;
+  return worker;
+}
+
+rpc::Target::Client ProjectHost::serviceOf(Loading& loading, const ServiceBinding& service) {
+  std::string circle;
+  for (auto& name: loading.underWay) {
+    if (!circle.empty() || name == service.service) circle += "'" + name + "', which needs ";
+  }
+  if (!circle.empty()) {
+    throw Failure(cli::EXIT_CODE_USAGE, service.where + ": services in a circle are not supported: " + circle + "'" + service.service + "'. " +
+                  "What a worker exports itself it finds in `ctx.exports`.");
+  }
+  for (size_t i = 0; i < loading.projects.size(); i++) {
+    if (loading.projects[i].name != service.service) continue;
+    auto request = loadOne(loading, i).getEntrypointRequest();
+    request.setName(service.entrypoint.c_str());
+    return request.send().getEntrypoint();
+  }
+  std::string names;
+  for (auto& project: loading.projects) names += (names.empty() ? "'" : ", '") + project.name + "'";
+  throw Failure(cli::EXIT_CODE_USAGE, service.where + ": there is no project of the name '" + service.service + "' among those given: " + names +
+                ". Give its folder, too: --with DIR");
+}
+
+// The variables as plain data, and beside them what is handed over by reference.
+void ProjectHost::writeEnv(Loading& loading, const ProjectConfig& config, rpc::Payload::Builder env) {
+  ConfigValue vars;
+  vars.kind = ConfigValue::Kind::OBJECT;
+  vars.members = config.vars;
+  auto graph = parseJson(toJson(vars));
+  kj::Vector<capnp::Capability::Client> capabilities;
+  auto bind = [&](const std::string& name, ValueExternal::Kind kind, capnp::Capability::Client capability) {
+    ValueNode key, value;
+    key.kind = ValueNode::Kind::TEXT;
+    key.bytes = name;
+    value.kind = ValueNode::Kind::EXTERNAL;
+    value.ref = static_cast<NodeRef>(graph.externals.size());
+    auto& external = graph.externals.emplace_back();
+    external.kind = kind;
+    external.id = capabilities.size();
+    external.label = name;
+    capabilities.add(kj::mv(capability));
+    auto first = static_cast<NodeRef>(graph.nodes.size());
+    graph.nodes.push_back(std::move(key));
+    graph.nodes.push_back(std::move(value));
+    graph.nodes[0].properties.push_back({first, first + 1});
+  };
+  // Each has names of its own (`get`).
+  for (auto& name: config.workerLoaders) bind(name, ValueExternal::Kind::LOADER, supervisor_.loaderRequest().send().getLoader());
+  for (auto& service: config.services) bind(service.binding, ValueExternal::Kind::SERVICE, serviceOf(loading, service));
+  writePayload(kj::mv(graph), env, wire::PAYLOAD_BYTES_MAX, [&](const ValueExternal& external) { return capabilities[external.id]; });
+}
+
+}  // namespace glovebox::project

@@ -1,0 +1,49 @@
+#pragma once
+// A project as a worker: its files and its `env`, loaded into a supervisor. It is a worker like any other, jailed and bounded; what
+// makes it a host is that its env may hold Loaders. The entrypoints of its Worker are what `glovebox run DIR` calls, and whoever
+// brings it requests.
+
+#include <kj/async.h>
+#include <kj/one-of.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "ipc/control.capnp.h"
+#include "tools/cli/failure.h"
+#include "tools/project/project-config.h"
+#include "tools/project/typescript.h"
+
+namespace glovebox::project {
+
+// What is wrong with a project's files; what is wrong with its code is answered by each call, as for every worker.
+using HostWorker = kj::OneOf<rpc::Worker::Client, cli::Failure>;
+
+class ProjectHost {
+ public:
+  // Where the logs of the project of that name go.
+  using ConsoleOf = std::function<rpc::Console::Client(const std::string& name)>;
+
+  // `typescript`: the text of the installation's file. Outlives what it is asked for.
+  ProjectHost(rpc::Supervisor::Client supervisor, std::string typescript, ConsoleOf consoleOf);
+  KJ_DISALLOW_COPY(ProjectHost);
+
+  // The worker of the first of them; the others are there for its `services`, and end with it. Each time afresh: the files are read
+  // now. One call at a time.
+  kj::Promise<HostWorker> load(std::vector<ProjectConfig> projects);
+
+ private:
+  struct Loading;
+
+  rpc::Supervisor::Client supervisor_;
+  ConsoleOf consoleOf_;
+  TypeStripper stripper_;
+
+  kj::Promise<HostWorker> linkFrom(kj::Own<Loading> loading, size_t next);
+  rpc::Worker::Client loadOne(Loading& loading, size_t index);
+  rpc::Target::Client serviceOf(Loading& loading, const ServiceBinding& service);
+  void writeEnv(Loading& loading, const ProjectConfig& config, rpc::Payload::Builder env);
+};
+
+}  // namespace glovebox::project
