@@ -1,0 +1,176 @@
+// Projects from end to end: `glovebox run DIR` and `glovebox types`, with the real jail behind them.
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidjson/document.h>
+
+#include "tests/command.h"
+#include "tools/cli/exit-codes.h"
+
+namespace glovebox::test {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace cli;
+using testing::HasSubstr;
+using Words = std::vector<std::string>;
+
+class Project {
+ public:
+  // Its folder is made of `name`.
+  explicit Project(const std::string& name = "project") {
+    char path[] = "/tmp/glovebox-project-XXXXXX";
+    if (mkdtemp(path) == nullptr) throw std::runtime_error("cannot make a folder in /tmp");
+    top_ = path;
+    name_ = name;
+    fs::create_directories(top_ / name);
+  }
+  ~Project() { fs::remove_all(top_); }
+  Project(const Project&) = delete;
+
+  std::string folder() const { return top_ / name_; }
+  Project& file(const std::string& name, const std::string& content) {
+    fs::create_directories((fs::path(folder()) / name).parent_path());
+    std::ofstream(fs::path(folder()) / name, std::ios::binary) << content;
+    return *this;
+  }
+  Project& config(const std::string& more = "", const std::string& main = "src/index.ts") {
+    return file("wrangler.jsonc", "{ \"name\": \"" + name_ + "\", \"main\": \"" + main + "\", \"compatibility_date\": \"2026-04-15\",\n" + more + "}");
+  }
+  CommandEnd run(Words words = {"--call", "run"}) const {
+    words.insert(words.begin(), {"run", folder()});
+    return runGlovebox(words);
+  }
+
+ private:
+  fs::path top_;
+  std::string name_;
+};
+
+void expectResult(const CommandEnd& end, const std::string& json) {
+  EXPECT_EQ(end.code, EXIT_CODE_OK) << describe(end);
+  EXPECT_EQ(end.output, json + "\n") << describe(end);
+  EXPECT_FALSE(end.leftProcesses);
+}
+
+void expectFailure(const CommandEnd& end, ExitCode code, const std::string& words) {
+  EXPECT_EQ(end.code, code) << describe(end);
+  EXPECT_EQ(end.output, "");
+  EXPECT_THAT(end.errors, HasSubstr(words));
+  EXPECT_FALSE(end.leftProcesses);
+}
+
+TEST(Project, TheExampleRunsItsAgentsInWorkersOfTheirOwn) {
+  auto example = std::string(getenv("GLOVEBOX_EXAMPLES")) + "/agent-sandbox";
+  auto doubled = runGlovebox({"run", example, "--entrypoint", "Sandbox", "--call", "double", "--arg", "21"});
+  EXPECT_THAT(doubled.output, testing::StartsWith("{\"doubled\":42,\"ts\":")) << describe(doubled);
+  auto chat = runGlovebox({"run", example, "--entrypoint", "Sandbox", "--call", "chat", "--arg", "\"hello\""});
+  rapidjson::Document answer;
+  answer.Parse(chat.output.c_str());
+  ASSERT_TRUE(answer.IsObject()) << describe(chat);
+  EXPECT_STREQ(answer["message"].GetString(), "hello");
+  EXPECT_STREQ(answer["room"].GetString(), "lobby");
+  EXPECT_EQ(answer["id"].GetStringLength(), 36u);
+  EXPECT_FALSE(chat.leftProcesses);
+}
+
+TEST(Project, FilesBecomeTheModulesThatTheirRulesSay) {
+  Project project;
+  project.config("\"rules\": [{ \"type\": \"Text\", \"globs\": [\"**/*.md\"], \"fallthrough\": true }]")
+      .file("src/index.ts", "import { add } from './math'; import note from './note.md'; import page from './page.html'; import data from './data.json'; import bytes from './raw.bin';\n"
+            "import old from './old.cjs'; import { tag } from './view';\n"
+            "export default { run() { return [add(1, 2), note, page, data.x, bytes.byteLength, old.y, tag, import.meta.url ?? null].slice(0, 7); } };")
+      .file("src/math/index.ts", "export * from './add.js';").file("src/math/add.ts", "export const add = (a: number, b: number): number => a + b;")
+      .file("src/note.md", "# note").file("src/page.html", "<p>").file("src/data.json", "{\"x\":1}").file("src/raw.bin", "four").file("src/old.cjs", "exports.y = 5;")
+      .file("src/view.tsx", "/** @jsx h */ const h = (name: string) => name; export const tag = <b/>;")
+      // Nobody imports it: what it lacks does not matter.
+      .file("src/index.test.ts", "import { test } from 'vitest';");
+  expectResult(project.run(), R"([3,"# note","<p>",1,4,5,"b"])");
+}
+
+TEST(Project, EnvHasVariablesAndALoaderAndNothingElse) {
+  Project project;
+  project.config("\"vars\": { \"TEXT\": \"a\", \"NUMBER\": 1.5, \"NESTED\": { \"list\": [1, true, null] } }, \"worker_loaders\": [{ \"binding\": \"LOADER\" }, { \"binding\": \"OTHER\" }]", "index.js")
+      .file("index.js", "export default { async run(_, env) { const { LOADER, OTHER, ...vars } = env;\n"
+            "  const code = (text) => () => ({ compatibilityDate: '2026-03-01', mainModule: 'a.js', modules: { 'a.js': `export default { run() { return ${text} } }` } });\n"
+            "  return [vars, LOADER.constructor.name, await LOADER.get('same', code(1)).getEntrypoint().run(0), await OTHER.get('same', code(2)).getEntrypoint().run(0)]; } };");
+  expectResult(project.run(), R"([{"TEXT":"a","NUMBER":1.5,"NESTED":{"list":[1,true,null]}},"WorkerLoader",1,2])");
+}
+
+TEST(Project, LimitsOfTheConfigurationAreThoseOfTheWorker) {
+  Project project;
+  project.config("\"limits\": { \"cpu_ms\": 50 }", "index.js").file("index.js", "export default { run() { for (;;); } };");
+  expectFailure(project.run(), EXIT_CODE_LIMIT, "50");
+}
+
+TEST(Project, AServiceIsAnEntrypointOfAnotherProject) {
+  Project auth("auth"), app("app");
+  auth.config("\"vars\": { \"WHO\": \"auth\" }")
+      .file("src/index.ts", "import { WorkerEntrypoint } from 'cloudflare:workers';\n"
+            "export default class extends WorkerEntrypoint<any> { check(name: string) { return `${this.env.WHO} knows ${name}`; } }\n"
+            "export class Admin extends WorkerEntrypoint { grant(name: string) { return `granted ${name}`; } }");
+  app.config("\"services\": [{ \"binding\": \"AUTH\", \"service\": \"auth\" }, { \"binding\": \"ADMIN\", \"service\": \"auth\", \"entrypoint\": \"Admin\" }]")
+      .file("src/index.ts", "export default { async run(name: string, env: any) { return [await env.AUTH.check(name), await env.ADMIN.grant(name)]; } };");
+  expectResult(app.run({"--with", auth.folder(), "--call", "run", "--arg", "\"Ada\""}), R"(["auth knows Ada","granted Ada"])");
+  expectFailure(app.run(), EXIT_CODE_USAGE, "wrangler.jsonc:2: services[0]: there is no project of the name 'auth' among those given: 'app'. Give its folder, too: --with DIR");
+  auth.config("\"services\": [{ \"binding\": \"APP\", \"service\": \"app\" }]");
+  expectFailure(app.run({"--with", auth.folder(), "--call", "run"}), EXIT_CODE_USAGE, "services in a circle are not supported: 'app', which needs 'auth', which needs 'app'.");
+}
+
+TEST(Project, WhatIsWrongWithAnImportIsShownWithItsPlace) {
+  Project project;
+  project.config().file("src/lib/app.ts", "type App = unknown;\nimport { Hono } from 'hono';\nexport const app: App = new Hono();").file("src/index.ts", "export { app as default } from './lib/app';");
+  expectFailure(project.run(), EXIT_CODE_CODE_ERROR,
+                "lib/app.ts:2:22: \"hono\" is a package, and packages have to be bundled first, for example: esbuild --bundle --format=esm");
+  project.file("src/lib/app.ts", "import '../../outside.ts';");
+  expectFailure(project.run(), EXIT_CODE_CODE_ERROR, "lib/app.ts:1:8: \"../../outside.ts\" leads to no module of the project");
+  project.file("src/lib/app.ts", "export const app = );");
+  expectFailure(project.run(), EXIT_CODE_CODE_ERROR, "lib/app.ts:1:20: Unexpected token.\n    export const app = );\n                       ^");
+}
+
+TEST(Project, WhatIsWrongWithTheConfigurationIsShownBeforeAnythingRuns) {
+  Project project;
+  expectFailure(project.run(), EXIT_CODE_NO_INPUT, "there is no project in '" + project.folder() + "': expected wrangler.jsonc, wrangler.json or wrangler.toml in it.");
+  project.config("\"d1_databases\": [{ \"binding\": \"DB\" }]");
+  expectFailure(project.run(), EXIT_CODE_USAGE, "wrangler.jsonc:2: d1_databases: Glovebox has no bindings of this kind. Supported are: worker_loaders, vars and services.");
+  project.config();
+  expectFailure(project.run(), EXIT_CODE_NO_INPUT, "main: there is no file");
+  project.file("src/index.ts", "");
+  expectFailure(project.run({}), EXIT_CODE_USAGE, "which method of the project is to be called? Name it with --call");
+  expectFailure(project.run({"--call", "run", "--env", "{}"}), EXIT_CODE_USAGE, "--env is for a single file");
+  expectFailure(runGlovebox({"run", project.folder() + "/src/index.ts", "--with", project.folder()}), EXIT_CODE_USAGE, "--with is for a project");
+}
+
+TEST(Project, WarningsDoNotStopIt) {
+  Project project;
+  project.config("\"observability\": { \"enabled\": true }, \"colour\": 1", "index.js").file("index.js", "export default { run() { return 1; } };");
+  auto end = project.run();
+  expectResult(end, "1");
+  EXPECT_THAT(end.errors, HasSubstr("glovebox: warning: " + project.folder() + "/wrangler.jsonc:2: observability: has no effect here\n"));
+  EXPECT_THAT(end.errors, HasSubstr("wrangler.jsonc:2: colour: unknown, and ignored\n"));
+}
+
+TEST(Project, TypesAreWrittenBesideTheConfigurationAndNeverOverAPersonsFile) {
+  Project project;
+  project.config("\"worker_loaders\": [{ \"binding\": \"LOADER\" }], \"vars\": { \"MODE\": \"fast\" }");
+  auto path = project.folder() + "/worker-configuration.d.ts";
+  for (int twice = 0; twice < 2; twice++) {
+    auto end = runGlovebox({"types", project.folder()});
+    EXPECT_EQ(end.code, EXIT_CODE_OK) << describe(end);
+    EXPECT_EQ(end.output, "Wrote " + path + "\n");
+  }
+  std::ifstream file(path);
+  std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  EXPECT_THAT(text, HasSubstr("    LOADER: WorkerLoader;\n    MODE: \"fast\";\n"));
+  project.file("worker-configuration.d.ts", "interface Env { MINE: 1 }\n");
+  expectFailure(runGlovebox({"types", project.folder()}), EXIT_CODE_IO, "is there already and was not written by a program");
+}
+
+}  // namespace
+}  // namespace glovebox::test
