@@ -146,6 +146,7 @@ class Writer {
       case Kind::TEXT:
       case Kind::UTF16: return string(node);
       case Kind::BIGINT: fail("a BigInt (node ", ref, ") cannot be written; convert it to a string or a number first");
+      case Kind::PLATFORM: fail("a ", node.bytes.c_str(), " (node ", ref, ") cannot be written; return what is in it instead, such as its text");
       case Kind::DATE: return put(dateText(node.number));
       case Kind::BOXED: return value(node.ref);   // a primitive: no further
       case Kind::NUMBERS: return numbers(node);

@@ -15,7 +15,8 @@ using Kind = ValueNode::Kind;
 const char* kindName(Kind kind) {
   constexpr const char* NAMES[] = {"undefined", "null",   "boolean", "number", "text",        "utf16", "bigint",
                                    "date",      "boxed",  "regexp",  "error",  "array",       "numbers", "object",
-                                   "map",       "set",    "arrayBuffer", "view", "domException", "external"};
+                                   "map",       "set",    "arrayBuffer", "view", "domException", "external",
+                                   "platform"};
   auto index = static_cast<size_t>(kind);
   return index < std::size(NAMES) ? NAMES[index] : "unknown kind";
 }
@@ -144,6 +145,10 @@ class Checker {
       case Kind::EXTERNAL:
         if (node.ref >= externals_) fail("refers to external ", node.ref, ", but there are only ", externals_);
         return;
+      case Kind::PLATFORM:
+        if (!isInterfaceName(node.bytes)) fail("the interface's name must be 1 to ", INTERFACE_NAME_BYTES_MAX, " ASCII letters");
+        target(node.ref, "the state");
+        return;
     }
     fail("unknown kind ", static_cast<uint>(node.kind));
   }
@@ -217,6 +222,14 @@ bool isUtf8(std::string_view text) {
       if ((next[i] & 0xc0) != 0x80) return false;
     }
     next += more + 1;
+  }
+  return true;
+}
+
+bool isInterfaceName(std::string_view name) {
+  if (name.empty() || name.size() > INTERFACE_NAME_BYTES_MAX) return false;
+  for (char letter: name) {
+    if (!(letter >= 'A' && letter <= 'Z') && !(letter >= 'a' && letter <= 'z')) return false;
   }
   return true;
 }

@@ -14,11 +14,17 @@ constexpr size_t BIGINT_WORDS_MAX = 16'384;
 // JavaScript's largest safe integer; also the bound of every ArrayBuffer's length.
 constexpr uint64_t BUFFER_LENGTH_MAX = (uint64_t(1) << 53) - 1;
 
+// Those of the web platform are shorter.
+constexpr size_t INTERFACE_NAME_BYTES_MAX = 32;
+
 // Throws kj::Exception naming the node and what is wrong with it.
 void checkValueGraph(const ValueGraph& graph);
 
 // Bytes of one element; 1 for DATA_VIEW.
 size_t elementSize(ViewKind kind);
+
+// Whether it may be the name of a platform object's interface.
+bool isInterfaceName(std::string_view name);
 
 bool isString(const ValueNode& node);
 

@@ -100,7 +100,7 @@ ValueGraph randomGraph(std::mt19937& random) {
   };
   fillArray(graph.nodes[0]);
   while (graph.nodes.size() < count) {
-    auto next = node(static_cast<Kind>(upTo(19)));
+    auto next = node(static_cast<Kind>(upTo(20)));
     switch (next.kind) {
       case Kind::UNDEFINED:
       case Kind::NIL: break;
@@ -151,6 +151,10 @@ ValueGraph randomGraph(std::mt19937& random) {
         next.ref = aString();
         break;
       case Kind::EXTERNAL: next.ref = upTo(graph.externals.size() - 1); break;
+      case Kind::PLATFORM:
+        next.bytes = upTo(1) ? "Headers" : "Request";
+        next.ref = any();
+        break;
     }
     graph.nodes.push_back(std::move(next));
   }
@@ -243,6 +247,11 @@ TEST(ValueCodec, RefusesEachReferenceThatIsOutOfRange) {
   EXPECT_NE(bad([](auto n) { n.initSet(1).set(0, 0xffffffff); }).find("node 4294967295"), std::string::npos);
   EXPECT_NE(bad([](auto n) { n.initObject(1)[0].setKey(3); }).find("node 3"), std::string::npos);
   EXPECT_NE(bad([](auto n) { n.initView().setBuffer(3); }).find("node 3"), std::string::npos);
+  EXPECT_NE(bad([](auto n) {
+              auto platform = n.initPlatform();
+              platform.setInterface("Headers");
+              platform.setState(3);
+            }).find("the state refers to node 3"), std::string::npos);
   EXPECT_NE(bad([](auto n) { n.initDomException().setMessage(3); }).find("node 3"), std::string::npos);
   EXPECT_NE(bad([](auto n) {
               auto error = n.initError();
@@ -327,6 +336,17 @@ TEST(ValueCodec, RefusesTextThatIsNotUtf8) {
   for (auto broken: {"\x80", "\xc3", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80",
                      "01234567\xff", "\xe2\x82", "\xc3\x28"}) {
     EXPECT_EQ(bad(broken), "value: node 0 (text): not valid UTF-8");
+  }
+}
+
+TEST(ValueCodec, RefusesNamesThatNoInterfaceHas) {
+  auto named = [](std::string name) {
+    return decodeError([&](rpc::Value::Builder value) { value.initNodes(1)[0].initPlatform().setInterface(capnp::Text::Reader(name.c_str(), name.size())); });
+  };
+  EXPECT_EQ(named("Headers"), "no error");
+  EXPECT_EQ(named(std::string(32, 'a')), "no error");
+  for (auto bad: {std::string(), std::string(33, 'a'), std::string("__proto__"), std::string("a b"), std::string("Headers\0", 8), std::string("\xc3\xa9")}) {
+    EXPECT_EQ(named(bad), "value: node 0 (platform): the interface's name must be 1 to 32 ASCII letters");
   }
 }
 

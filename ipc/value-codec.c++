@@ -22,7 +22,7 @@ constexpr size_t LIST_SIZE_MAX = (1u << 29) - 1;
 static_assert(int(Kind::UNDEFINED) == Node::UNDEFINED && int(Kind::NIL) == Node::NULL_ &&
               int(Kind::BIGINT) == Node::BIGINT && int(Kind::ERROR) == Node::ERROR &&
               int(Kind::NUMBERS) == Node::NUMBERS && int(Kind::DOM_EXCEPTION) == Node::DOM_EXCEPTION &&
-              int(Kind::EXTERNAL) == Node::EXTERNAL);
+              int(Kind::EXTERNAL) == Node::EXTERNAL && int(Kind::PLATFORM) == Node::PLATFORM);
 static_assert(int(ErrorPrototype::SUPPRESSED) == int(rpc::Error::Prototype::SUPPRESSED_ERROR));
 static_assert(int(ViewKind::DATA_VIEW) == int(rpc::View::Kind::DATA_VIEW));
 static_assert(NO_NODE == uint32_t(rpc::Array::HOLE));
@@ -151,6 +151,12 @@ void writeNode(const ValueNode& node, Node::Builder builder) {
       return;
     }
     case Kind::EXTERNAL: builder.setExternal(node.ref); return;
+    case Kind::PLATFORM: {
+      auto platform = builder.initPlatform();
+      platform.setInterface(asText(node.bytes));
+      platform.setState(node.ref);
+      return;
+    }
   }
 }
 
@@ -180,6 +186,7 @@ uint64_t bodyWords(const ValueNode& node) {
     case Kind::ARRAY_BUFFER: return capnp::sizeInWords<rpc::ArrayBuffer>() + words(node.bytes.size());
     case Kind::VIEW: return capnp::sizeInWords<rpc::View>();
     case Kind::DOM_EXCEPTION: return capnp::sizeInWords<rpc::DomException>() + words(node.bytes.size() + 1);
+    case Kind::PLATFORM: return capnp::sizeInWords<rpc::PlatformObject>() + words(node.bytes.size() + 1);
   }
   return 0;
 }
@@ -272,6 +279,12 @@ void readNode(Node::Reader reader, ValueNode& node, size_t index) {
       return;
     }
     case Node::EXTERNAL: node.ref = reader.getExternal(); return;
+    case Node::PLATFORM: {
+      auto platform = reader.getPlatform();
+      node.bytes = toString(platform.getInterface());
+      node.ref = platform.getState();
+      return;
+    }
   }
   fail("node ", index, " is of unknown kind ", uint(reader.which()), "; expected one that ipc/value.capnp lists");
 }

@@ -28,17 +28,17 @@ enum class ViewKind : uint8_t {
 struct ValueNode {
   enum class Kind : uint8_t {
     UNDEFINED, NIL, BOOLEAN, NUMBER, TEXT, UTF16, BIGINT, DATE, BOXED, REGEXP, ERROR, ARRAY, NUMBERS, OBJECT, MAP, SET,
-    ARRAY_BUFFER, VIEW, DOM_EXCEPTION, EXTERNAL
+    ARRAY_BUFFER, VIEW, DOM_EXCEPTION, EXTERNAL, PLATFORM
   };
 
   Kind kind = Kind::UNDEFINED;
   bool flag = false;         // BOOLEAN: the value; BIGINT: negative; ARRAY_BUFFER: resizable; VIEW: tracks length
   uint8_t subkind = 0;       // ERROR: ErrorPrototype; VIEW: ViewKind
-  NodeRef ref = NO_NODE;     // BOXED: primitive; REGEXP: source; VIEW: buffer; ERROR and DOM_EXCEPTION: message; EXTERNAL: which
+  NodeRef ref = NO_NODE;     // BOXED: primitive; REGEXP: source; VIEW: buffer; ERROR and DOM_EXCEPTION: message; EXTERNAL: which; PLATFORM: state
   double number = 0;         // NUMBER, DATE
   uint64_t length = 0;       // ARRAY: length; VIEW: length; ARRAY_BUFFER: max byte length
   uint64_t offset = 0;       // VIEW: byte offset
-  std::string bytes;         // TEXT: UTF-8; UTF16: little-endian units; REGEXP: flags; ARRAY_BUFFER: content; DOM_EXCEPTION: name
+  std::string bytes;         // TEXT: UTF-8; UTF16: little-endian units; REGEXP: flags; ARRAY_BUFFER: content; DOM_EXCEPTION: name; PLATFORM: interface
   std::vector<NodeRef> items;           // ARRAY (NO_NODE: hole), MAP (key, value, ...), SET
   std::vector<ValueProperty> properties; // OBJECT, ARRAY, ERROR
   std::vector<double> numbers;          // NUMBERS

@@ -164,6 +164,12 @@ TEST(ValueJson, WhatJsonCannotSayFollowsStringify) {
 TEST(ValueJson, WhatStringifyRefusesIsRefusedClearly) {
   EXPECT_NE(errorOf([]() { one(node(Kind::UNDEFINED)); }).find("undefined"), std::string::npos);
   EXPECT_NE(errorOf([]() { one(node(Kind::BIGINT)); }).find("BigInt"), std::string::npos);
+  ValueGraph platform;
+  auto response = node(Kind::PLATFORM);
+  response.bytes = "Response";
+  response.ref = 1;
+  platform.nodes = {response, node(Kind::ARRAY)};
+  EXPECT_NE(errorOf([&]() { stringifyJson(platform); }).find("a Response (node 0) cannot be written"), std::string::npos);
   ValueGraph cycle;
   auto object = node(Kind::OBJECT);
   object.properties = {{1, 0}};

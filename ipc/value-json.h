@@ -18,7 +18,8 @@ struct JsonLimits {
 // in JavaScript; a number beyond a double is refused, where JavaScript would read Infinity.
 ValueGraph parseJson(std::string_view text, const JsonLimits& limits = {});
 
-// Throws kj::Exception for what JSON cannot say: a BigInt, a cycle, a root that is undefined.
+// Throws kj::Exception for what JSON cannot say: a BigInt, a cycle, a root that is undefined; and for objects of the
+// platform (a Response, ...), of which JavaScript would write nothing (`{}`).
 std::string stringifyJson(const ValueGraph& graph, const JsonLimits& limits = {});
 
 }  // namespace glovebox

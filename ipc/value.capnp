@@ -59,6 +59,8 @@ struct Node {
 
     external @19 :UInt32;
     # Something that is not copied: an index into the externals that travel beside the Value (`Payload` in call.capnp).
+
+    platform @20 :PlatformObject;
   }
 }
 
@@ -134,4 +136,20 @@ struct Error {
 struct DomException {
   name @0 :Text;      # "DataCloneError", ...; the legacy code follows from it.
   message @1 :Ref;    # String node.
+}
+
+struct PlatformObject {
+  # An object of a class of the web platform. A receiver that does not know the interface refuses the value.
+
+  interface @0 :Text;   # "Headers", "Request", ...: at most 32 ASCII letters.
+
+  state @1 :Ref;
+  # What it is made of, in plain nodes. Names and values of headers are byte strings, a character for each byte; names are in lower case.
+  #   Headers   array: name, value, name, value, ... ("set-cookie" may repeat)
+  #   Request   array: method, url, headers (an array as above), body, redirect ("follow", "manual" or "error")
+  #   Response  array: status, status text, headers (an array as above), body
+  #   Blob      array: content (a view), type
+  #   File      array: content (a view), type, name, last modified (milliseconds since the epoch)
+  #   FormData  array: name, value, name, value, ...; each value a text, a Blob or a File
+  # A body is null, or a view (all of it, where it is there already and at most 32 KiB), or an external (a readable stream of bytes).
 }

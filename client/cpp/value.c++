@@ -248,6 +248,7 @@ Value::Kind Value::kind() const {
     }
     case NodeKind::BIGINT:
     case NodeKind::BOXED:
+    case NodeKind::PLATFORM:
     case NodeKind::REGEXP:
     case NodeKind::MAP:
     case NodeKind::SET: return Kind::OTHER;

@@ -119,6 +119,7 @@ private:
       case Kind::VIEW: return makeView(node, value);
       case Kind::DOM_EXCEPTION: return makeDomException(node, value);
       case Kind::EXTERNAL: return makeExternal(node, value);
+      case Kind::PLATFORM: return unknownInterface(node);
     }
     return malformed("a node is of no known kind");
   }
@@ -305,6 +306,16 @@ private:
     }
     value = externals_[node.ref];
     return true;
+  }
+
+  bool unknownInterface(const ValueNode& node) {
+    Local<v8::String> message;
+    auto text = "Could not deserialize an object of type \"" + node.bytes + "\". This type is not known here.";
+    if (!v8::String::NewFromUtf8(isolate_, text.data(), v8::NewStringType::kNormal, int(text.size())).ToLocal(&message)) return tooLarge();
+    Local<v8::Value> args[] = {message, v8::String::NewFromUtf8Literal(isolate_, "DataCloneError")};
+    Local<v8::Value> exception;
+    if (hook("makeDomException", args, exception)) isolate_->ThrowException(exception);
+    return false;
   }
 
   bool makeError(const ValueNode& node, Local<v8::Value>& value) {
