@@ -15,6 +15,7 @@ StepResult becomeUser(uint32_t uid);
 
 StepResult dropCapabilities();
 StepResult limitResources(uint64_t dataBytesMax);
+StepResult limitGatewayResources(uint64_t descriptorsMax, uint64_t dataBytesMax);
 StepResult becomeUndumpable();
 
 // What this kernel offers; 0 or less if nothing.

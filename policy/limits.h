@@ -50,6 +50,16 @@ constexpr uint64_t workerDataBytesMax(uint32_t memoryMb) {
   return ENGINE_CODE_RANGE_BYTES + ENGINE_IMAGE_BYTES + ENGINE_COLLECTION_BYTES + memoryMb * MIB;
 }
 
+// -- The gateway ---------------------------------------------------------------------------------------------------------
+
+// The descriptors that it is born with: the line to its parent, and the listening sockets from GATEWAY_LISTENER on.
+constexpr int GATEWAY_LINE = 3;
+constexpr int GATEWAY_LISTENER = 4;
+constexpr int GATEWAY_LISTENERS_MAX = 4;
+
+// Besides connections: the three standard ones, line and listeners, and what KJ's event loop waits with.
+constexpr uint64_t GATEWAY_DESCRIPTORS_BESIDES = 16;
+
 // -- Ids inside the user namespace -----------------------------------------------------------------------------------------
 
 // Nobody is 0: the namespace has no root user at all.

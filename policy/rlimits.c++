@@ -32,7 +32,19 @@ bool setLimit(Limit limit) {
   return syscall(SYS_prlimit64, 0, limit.resource, &both, nullptr) == 0;
 }
 
+// What a worker has no use for, the gateway has none for either.
+bool appliesToGateway(const Limit& limit) { return limit.resource != RLIMIT_NOFILE && limit.resource != RLIMIT_STACK; }
+
 }  // namespace
+
+StepResult limitGatewayResources(uint64_t descriptorsMax, uint64_t dataBytesMax) {
+  for (const Limit& limit : WORKER_LIMITS) {
+    if (appliesToGateway(limit) && !setLimit(limit)) return failed(Step::RLIMIT, limit.resource);
+  }
+  if (!setLimit({RLIMIT_NOFILE, descriptorsMax})) return failed(Step::RLIMIT, RLIMIT_NOFILE);
+  if (!setLimit({RLIMIT_DATA, dataBytesMax})) return failed(Step::RLIMIT, RLIMIT_DATA);
+  return {};
+}
 
 StepResult limitResources(uint64_t dataBytesMax) {
   for (const Limit& limit : WORKER_LIMITS) {
