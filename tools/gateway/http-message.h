@@ -1,0 +1,46 @@
+#pragma once
+// Requests and answers of HTTP as values (ipc/value.capnp: platform objects "Request" and "Response"). A request is made of what
+// request-check.h has let through; an answer comes from a worker, and whatever in it could not stand in a response of HTTP, or
+// would say something else there than it says here, is refused.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "ipc/value-graph.h"
+#include "tools/gateway/request-check.h"
+
+namespace glovebox::gateway {
+
+struct Field {
+  std::string name;    // lower case
+  std::string value;   // bytes
+};
+
+struct NoBody {};
+struct WholeBody { std::string bytes; };
+struct StreamedBody { uint32_t external = 0; };
+using Body = std::variant<NoBody, WholeBody, StreamedBody>;
+
+// The arguments of a call of fetch: an array of one Request. A streamed body is external 0.
+ValueGraph writeRequest(std::string_view method, std::string url, const std::vector<Field>& fields, Body body);
+
+struct Answer {
+  unsigned status = 200;   // 200 to 599
+  std::string statusText;
+  std::vector<Field> fields;                // without hop-by-hop headers and Content-Length
+  std::optional<uint64_t> contentLength;    // what the worker says it is
+  Body body;                                // streamed: an index into the graph's externals, of kind READABLE
+
+  // Whether a response with this status may have a body at all.
+  bool mayHaveBody() const { return status != 204 && status != 205 && status != 304; }
+};
+
+std::variant<Answer, Refusal> readAnswer(ValueGraph graph);
+
+// A chunk of a body stream: its bytes, nothing at the end of the stream, or a refusal.
+std::variant<std::string, NoBody, Refusal> readChunk(ValueGraph graph);
+
+}  // namespace glovebox::gateway
