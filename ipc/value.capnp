@@ -150,6 +150,6 @@ struct PlatformObject {
   #   Response  array: status, status text, headers (an array as above), body
   #   Blob      array: content (a view), type
   #   File      array: content (a view), type, name, last modified (milliseconds since the epoch)
-  #   FormData  array: name, value, name, value, ...; each value a text, a Blob or a File
+  #   FormData  array: name, value, name, value, ...; each value a text or a File
   # A body is null, or a view (all of it, where it is there already and at most 32 KiB), or an external (a readable stream of bytes).
 }

@@ -77,6 +77,41 @@ std::vector<ValueGraph> hostileGraphs() {
   addAll({with(Kind::ERROR, [](auto& n) { n.error.cause = 12; })});
   addAll({node(Kind::DOM_EXCEPTION, "x", 0)});
   addAll({node(Kind(99))});
+  for (const char* name: {"Headers", "Request", "Response", "Blob", "File", "FormData"}) {
+    addAll({node(Kind::PLATFORM, name, 7)});
+    addAll({node(Kind::PLATFORM, name, 0)});                           // made of itself
+    addAll({node(Kind::PLATFORM, name, 1), node(Kind::OBJECT)});
+    addAll({node(Kind::PLATFORM, name, 1), with(Kind::ARRAY, [](auto& n) { n.length = 1; n.items = {2}; }), node(Kind::TEXT, "a")});
+    addAll({node(Kind::PLATFORM, name, 1), with(Kind::ARRAY, [](auto& n) { n.length = 4; })});   // holes
+    addAll({node(Kind::PLATFORM, name, 1), with(Kind::ARRAY, [](auto& n) { n.length = 0xffffffff; })});
+    addAll({node(Kind::PLATFORM, name, 1), with(Kind::NUMBERS, [](auto& n) { n.numbers = {200, 1, 2, 3}; })});
+  }
+  addAll({node(Kind::PLATFORM, "", 0)});
+  addAll({node(Kind::PLATFORM, std::string(40, 'a'), 0)});
+  auto platform = [&](const char* name, std::vector<ValueNode> state) {
+    std::vector<ValueNode> nodes{node(Kind::PLATFORM, name, 1), with(Kind::ARRAY, [&](auto& n) {
+      n.length = state.size();
+      for (NodeRef i = 0; i < state.size(); ++i) n.items.push_back(2 + i);
+    })};
+    for (auto& part: state) nodes.push_back(part);
+    addAll(nodes);
+  };
+  auto text = [&](const char* value) { return node(Kind::TEXT, value); };
+  auto number = [&](double value) { return with(Kind::NUMBER, [&](auto& n) { n.number = value; }); };
+  auto empty = node(Kind::ARRAY);
+  platform("Headers", {text("a b"), text("c")});
+  platform("Headers", {text("a"), text("b\r\nset-cookie: c")});
+  platform("Request", {text("GET / HTTP/1.1"), text("http://a/"), empty, node(Kind::NIL), text("follow")});
+  platform("Request", {text("get"), text("http://a/"), empty, node(Kind::NIL), text("follow")});
+  platform("Request", {text("GET"), text("/a"), empty, node(Kind::NIL), text("follow")});
+  platform("Request", {text("GET"), text("http://a/"), empty, node(Kind::NIL), text("always")});
+  platform("Request", {text("POST"), text("http://a/"), empty, text("body"), text("follow")});
+  platform("Response", {number(99), text(""), empty, node(Kind::NIL)});
+  platform("Response", {number(200.5), text(""), empty, node(Kind::NIL)});
+  platform("Response", {number(200), text("a\nb"), empty, node(Kind::NIL)});
+  platform("Response", {number(200), text(""), empty, empty});
+  platform("Blob", {node(Kind::ARRAY_BUFFER, "abc"), text("")});
+  platform("FormData", {text("a"), number(1)});
   return graphs;
 }
 

@@ -1,6 +1,7 @@
 // fromGraph(): see value-v8.h.
 //
-// Two passes: first every node becomes a JavaScript value (containers still empty), then the containers are filled. No user code
+// Two passes: first every node becomes a JavaScript value (containers still empty), then the containers are filled, and last
+// objects of the platform, by the runtime. No user code
 // runs: properties are defined, never assigned, and no constructor is looked up on the global object. What
 // V8's API cannot make (resizable buffers, the rarer errors) comes from hooks that captured the constructors at snapshot time.
 
@@ -21,6 +22,7 @@ using Kind = ValueNode::Kind;
 using v8::Local;
 
 constexpr size_t KEY_INTERNALIZE_BYTES_MAX = 32;
+constexpr size_t INTERFACE_NAME_BYTES_MAX = 32;   // as in ipc/value-check.h
 constexpr size_t TAKE_BYTES_MIN = 64 * 1024;   // below it a copy is as good
 
 class GraphReader {
@@ -36,6 +38,9 @@ public:
     }
     for (NodeRef ref = 0; ref < nodes_.size(); ++ref) {
       if (!fill(ref)) return {};
+    }
+    for (NodeRef ref = 0; ref < nodes_.size(); ++ref) {
+      if (nodes_[ref].kind == Kind::PLATFORM && !fillPlatform(ref)) return {};
     }
     return values_[0];
   }
@@ -119,7 +124,7 @@ private:
       case Kind::VIEW: return makeView(node, value);
       case Kind::DOM_EXCEPTION: return makeDomException(node, value);
       case Kind::EXTERNAL: return makeExternal(node, value);
-      case Kind::PLATFORM: return unknownInterface(node);
+      case Kind::PLATFORM: return makePlatform(node, value);
     }
     return malformed("a node is of no known kind");
   }
@@ -308,14 +313,18 @@ private:
     return true;
   }
 
-  bool unknownInterface(const ValueNode& node) {
-    Local<v8::String> message;
-    auto text = "Could not deserialize an object of type \"" + node.bytes + "\". This type is not known here.";
-    if (!v8::String::NewFromUtf8(isolate_, text.data(), v8::NewStringType::kNormal, int(text.size())).ToLocal(&message)) return tooLarge();
-    Local<v8::Value> args[] = {message, v8::String::NewFromUtf8Literal(isolate_, "DataCloneError")};
-    Local<v8::Value> exception;
-    if (hook("makeDomException", args, exception)) isolate_->ThrowException(exception);
-    return false;
+  // The runtime refuses interfaces that it does not know. Nothing of a name is looked up on an object.
+  bool makePlatform(const ValueNode& node, Local<v8::Value>& value) {
+    Local<v8::String> name;
+    if (!interfaceName(node, name)) return false;
+    Local<v8::Value> args[] = {name};
+    return hook("makePlatform", args, value);
+  }
+
+  bool interfaceName(const ValueNode& node, Local<v8::String>& name) {
+    if (node.bytes.empty() || node.bytes.size() > INTERFACE_NAME_BYTES_MAX) return malformed("an object of the platform has no name");
+    return v8::String::NewFromUtf8(isolate_, node.bytes.data(), v8::NewStringType::kInternalized, int(node.bytes.size())).ToLocal(&name) ||
+        tooLarge();
   }
 
   bool makeError(const ValueNode& node, Local<v8::Value>& value) {
@@ -384,6 +393,15 @@ private:
       if (array->Set(context_, key, v8::Number::New(isolate_, double(node.length))).IsNothing()) return false;
     }
     return defineAll(ref, node.properties, v8::None);
+  }
+
+  // Once its state is whole.
+  bool fillPlatform(NodeRef ref) {
+    Local<v8::String> name;
+    Local<v8::Value> state, done;
+    if (!interfaceName(nodes_[ref], name) || !need(nodes_[ref].ref, state)) return false;
+    Local<v8::Value> args[] = {name, values_[ref], state};
+    return hook("fillPlatform", args, done);
   }
 
   bool fillError(NodeRef ref, const ValueNode& node) {

@@ -289,8 +289,12 @@ private:
     if (options_.rules == CloneRules::RPC) {
       bool handedOver;
       if (!tryExternal(object, ref, handedOver)) return false;
-      return handedOver || failUnsupported(object);
+      if (handedOver) return true;
     }
+    bool isPlatform;
+    if (!tryPlatform(object, ref, isPlatform)) return false;
+    if (isPlatform) return true;
+    if (options_.rules == CloneRules::RPC) return failUnsupported(object);
     Local<v8::Value> args[] = {object};
     Local<v8::Value> isPlatformObject;
     if (!callHook(context_, "isPlatformObject", args).ToLocal(&isPlatformObject)) return false;
@@ -319,6 +323,25 @@ private:
     if (graph_.externals.size() <= options_.maxExternals) return true;
     return fail("DataCloneError", "One call or return may carry at most " + std::to_string(options_.maxExternals) +
                 " functions, RpcTargets, stubs and streams. Hand over one object with methods instead.");
+  }
+
+  // An object of the platform: its state is an array that the runtime makes of it, and a value like others.
+  bool tryPlatform(Local<v8::Object> object, NodeRef ref, bool& found) {
+    Local<v8::Value> args[] = {object, v8::Boolean::New(isolate_, options_.rules == CloneRules::RPC)};
+    Local<v8::Value> result, name, state;
+    if (!callHook(context_, "platformOf", args).ToLocal(&result)) return false;
+    found = result->IsArray();
+    if (!found) return true;
+    auto parts = result.As<v8::Array>();
+    NodeRef stateRef;
+    if (!parts->Get(context_, 0).ToLocal(&name) || !parts->Get(context_, 1).ToLocal(&state) || !charge(STRUCT_BYTES) || !add(state, stateRef)) {
+      return false;
+    }
+    auto& node = at(ref);
+    node.kind = Kind::PLATFORM;
+    node.ref = stateRef;
+    node.bytes = brief(name.As<v8::String>());
+    return true;
   }
 
   bool box(NodeRef ref, NodeRef inner) {

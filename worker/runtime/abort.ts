@@ -10,6 +10,7 @@ const TOKEN = {};   // only this module can make a signal
 let abortSignal: (signal: AbortSignal, reason: unknown) => void;
 let isSignal: (value: unknown) => value is AbortSignal;
 let isAborted: (signal: AbortSignal) => boolean;
+let dependentSignal: (source: AbortSignal | undefined) => AbortSignal;
 let onAbort: (signal: AbortSignal, run: () => void) => void;
 
 export class AbortSignal extends EventTarget {
@@ -25,6 +26,11 @@ export class AbortSignal extends EventTarget {
     isSignal = (value): value is AbortSignal => isObject(value) && #aborted in value;
     isAborted = (signal) => signal.#aborted;
     onAbort = (signal, run) => { push(signal.#steps, run); };
+    dependentSignal = (source) => {
+      const signal = new AbortSignal(TOKEN);
+      if (source !== undefined) signal.#dependOn(source);
+      return signal;
+    };
   }
 
   constructor(token: unknown = undefined) {
@@ -64,17 +70,22 @@ export class AbortSignal extends EventTarget {
       }
     }
     result.#dependent = true;
-    for (let i = 0; i < given.length; i++) {
-      const signal = given[i]!;
-      if (!signal.#dependent) result.#follow(signal);
-      else for (let j = 0; j < signal.#sources.length; j++) result.#follow(signal.#sources[j]!);
-    }
+    for (let i = 0; i < given.length; i++) result.#dependOn(given[i]!);
     return result;
   }
 
   get aborted(): boolean { return this.#aborted; }
   get reason(): unknown { return this.#reason; }
   throwIfAborted(): void { if (this.#aborted) throw this.#reason; }
+
+  #dependOn(signal: AbortSignal): void {
+    this.#dependent = true;
+    if (signal.#aborted) {
+      this.#aborted = true;
+      this.#reason = signal.#reason;
+    } else if (!signal.#dependent) this.#follow(signal);
+    else for (let i = 0; i < signal.#sources.length; i++) this.#follow(signal.#sources[i]!);
+  }
 
   #follow(source: AbortSignal): void {
     for (let i = 0; i < this.#sources.length; i++) if (this.#sources[i] === source) return;
@@ -115,7 +126,7 @@ export class AbortController {
   abort(reason: unknown = undefined): void { abortSignal(this.#signal, reason); }
 }
 
-export { isSignal, isAborted, onAbort };
+export { dependentSignal, isSignal, isAborted, onAbort };
 
 export function installAbort(): void {
   provideSignalHooks({ isSignal, isAborted, onAbort } as never);

@@ -226,6 +226,12 @@ interface Hooks {
   makeResizableBuffer(byteLength: number, maxByteLength: number): ArrayBuffer;
   // A view that follows its buffer's length; `kind` is ViewKind in ipc/value-graph.h.
   makeTrackingView(kind: number, buffer: ArrayBuffer, byteOffset: number): ArrayBufferView;
+  // What an object of the platform is made of: [interface, state] as in ipc/value.capnp; undefined: nothing that can be cloned.
+  // `everything`: also what only a call may carry.
+  platformOf(object: object, everything: boolean): [string, unknown[]] | undefined;
+  // An empty one, which is filled when the whole value is there.
+  makePlatform(name: string): object;
+  fillPlatform(name: string, object: object, state: unknown): void;
   // Whether structuredClone() must refuse the object: an instance of one of the runtime's own classes.
   isPlatformObject(value: object): boolean;
 }

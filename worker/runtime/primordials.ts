@@ -23,3 +23,7 @@ export const subarray = uncurryThis(Uint8Array.prototype.subarray) as (bytes: Ui
 
 export const { Uint8Array: Bytes } = globalThis;
 export const iteratorPrototype = getPrototypeOf(getPrototypeOf([][symbolIterator]())) as object;
+export const sort = uncurryThis(Array.prototype.sort) as <T>(list: T[], compare: (a: T, b: T) => number) => T[];
+export const lastIndexOf = uncurryThis(String.prototype.lastIndexOf) as (text: string, search: string) => number;
+export const { parse: jsonParse } = JSON;
+export const { fromCharCode: fromCodeUnits } = String;

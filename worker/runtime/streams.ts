@@ -21,7 +21,8 @@ import { exposeInterface } from "./webidl.ts";
 import { provideShower } from "./inspect.ts";
 
 export {
-  FixedLengthStream, IdentityTransformStream, ReadableStream, ReadableStreamBYOBReader, ReadableStreamDefaultReader,
+  FixedLengthStream, IdentityTransformStream, ReadableByteStreamController, ReadableStream, ReadableStreamBYOBReader, ReadableStreamBYOBRequest,
+  ReadableStreamDefaultReader,
   TextDecoderStream, TextEncoderStream, TransformStream, WritableStream, WritableStreamDefaultWriter,
 };
 

@@ -4,6 +4,7 @@ import {
   PlainError, PlainTypeError, bufferByteLength, bufferIsDetached, construct, push, symbolIterator,
 } from "./primordials.ts";
 import { exposeValue, isObject, platformPrototypes, requireArguments, toDictionary, toSequence } from "./webidl.ts";
+import { fillPlatform, makePlatform, platformOf } from "./platform-objects.ts";
 import { domExceptionParts, makeDomException } from "./dom-exception.ts";
 
 type ErrorClass = new (...args: unknown[]) => Error;
@@ -48,6 +49,9 @@ export const codecHooks = {
   makeTrackingView(kind: number, buffer: ArrayBuffer, byteOffset: number): ArrayBufferView {
     return new VIEWS[kind]!(buffer, byteOffset);
   },
+  platformOf,
+  makePlatform,
+  fillPlatform,
   isPlatformObject(value: object): boolean {
     for (let i = 0; i < platformPrototypes.length; i++) {
       if (value !== platformPrototypes[i] && isBelow(platformPrototypes[i]!, value)) return true;

@@ -326,6 +326,7 @@ function sortPairs(list: string[]): string[] {
 }
 
 export const isUrl = (value: object) => urlParts(value) !== undefined;
+export const queryOf = (params: URLSearchParams) => native.formSerialize(paramsList(params)!);
 export const isUrlSearchParams = (value: object) => paramsList(value) !== undefined;
 
 export function installUrl(): void {

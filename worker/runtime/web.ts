@@ -1,14 +1,19 @@
 // The web platform's globals, in the order in which they need each other.
 
 import { installAbort } from "./abort.ts";
+import { installBlob } from "./blob.ts";
 import { installConsole } from "./console.ts";
 import { installCrypto } from "./crypto.ts";
 import "./dom-exception.ts";   // installs itself
 import { installEncoding } from "./encoding.ts";
 import { installEvents } from "./event.ts";
+import { installFormData } from "./form-data.ts";
 import { installGlobals } from "./globals.ts";
+import { installHeaders } from "./headers.ts";
 import { inspect } from "./inspect.ts";
 import { installReporting, reportException } from "./report.ts";
+import { installRequest } from "./request.ts";
+import { installResponse } from "./response.ts";
 import { installStreams } from "./streams.ts";
 import { codecHooks, installStructuredClone } from "./structured-clone.ts";
 import { rpcCodecHooks } from "./rpc.ts";
@@ -27,6 +32,11 @@ export function installWeb(): void {
   installStructuredClone();
   installGlobals();
   installStreams();
+  installHeaders();
+  installBlob();
+  installFormData();
+  installRequest();
+  installResponse();
   native.provideHooks(webHooks);
 }
 
