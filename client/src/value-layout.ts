@@ -39,6 +39,7 @@ export const KIND_ARRAY_BUFFER = 16;
 export const KIND_VIEW = 17;
 export const KIND_DOM_EXCEPTION = 18;
 export const KIND_EXTERNAL = 19;      // byte 8
+export const KIND_PLATFORM = 20;
 
 export const NODE_DATA_WORDS = 2;
 export const NODE_POINTERS = 1;
@@ -53,6 +54,7 @@ export const ARRAY_SHAPE = 1 | 2 << 16;           // byte 0 length; pointers 0 i
 export const ARRAY_BUFFER_SHAPE = 2 | 1 << 16;    // byte 0 maxByteLength, bit 64 resizable; pointer 0 bytes
 export const VIEW_SHAPE = 3;                      // byte 0 kind, bit 16 tracksLength, bytes 4 buffer, 8 byteOffset, 16 length
 export const DOM_EXCEPTION_SHAPE = 1 | 1 << 16;   // byte 0 message; pointer 0 name
+export const PLATFORM_SHAPE = 1 | 1 << 16;        // byte 0 state; pointer 0 interface
 export const ERROR_SHAPE = 3 | 1 << 16;           // byte 0 prototype, bits 16..20 what is there, bytes below; pointer 0 properties
 export const PROPERTY_SHAPE = 1;                  // bytes 0 key, 4 value
 export const NODE_SHAPE = NODE_DATA_WORDS | NODE_POINTERS << 16;

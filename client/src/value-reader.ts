@@ -6,6 +6,7 @@
 // Two passes: first every node becomes a JavaScript value (containers still empty), then the containers are filled.
 
 import type { ExternalKind } from "../../ipc/js/wire.ts";
+import { makePlatform, malformedPlatform } from "./platform-objects.ts";
 import { ValueCursor, isString, malformed } from "./value-cursor.ts";
 import * as layout from "./value-layout.ts";
 import { OBJECT_PROTOTYPE, isResizable } from "./value-objects.ts";
@@ -19,6 +20,8 @@ const RESIZABLE_BUFFERS_MAX = 1024;
 const KEYS_BETWEEN_LOOKS = 256;
 const KEYS_TIME_MS = 1000;
 const KEY_TIME_MS = 0.005;
+
+const INTERFACE_NAME_MAX = 32;
 
 // The half of CodecHooks (codec.ts) that is asked here.
 interface ReaderHooks {
@@ -91,6 +94,7 @@ export class Decoder {
       case layout.KIND_VIEW: return this.#makeView(ref);
       case layout.KIND_DOM_EXCEPTION: return this.#makeDomException(ref);
       case layout.KIND_EXTERNAL: return this.#makeExternal(ref);
+      case layout.KIND_PLATFORM: return this.#makePlatform(ref);
       default: throw malformed("a node is of no known kind");
     }
   }
@@ -246,6 +250,64 @@ export class Decoder {
       (this.#externalValues ??= new Map()).set(index, value);
     }
     return value;
+  }
+
+  // Node's own classes are made whole or not at all, so what they are made of is read before its turn. It is at most three deep:
+  // the entries of a form, a file among them, its parts.
+  #makePlatform(ref: number): object {
+    const cursor = this.#cursor;
+    cursor.followStruct(cursor.nodePointer(ref));
+    const state = cursor.uint32(0);
+    const name = cursor.readText(cursor.pointerAt(0));
+    if (name.length > INTERFACE_NAME_MAX) throw malformed("an object of the platform has a name that none has");
+    return makePlatform(name, this.#platformState(state, name));
+  }
+
+  // `name`: of the object that is made of it; "": part of such a state.
+  #platformState(ref: number, name: string): unknown[] {
+    const cursor = this.#cursor;
+    const kind = ref < this.#values.length ? cursor.nodeKind(ref) : layout.KIND_UNDEFINED;
+    if (kind === layout.KIND_NUMBERS && cursor.followList(cursor.nodePointer(ref), layout.ELEMENT_EIGHT) >= 0 && cursor.length === 0) return [];
+    if (kind !== layout.KIND_ARRAY) throw malformedPlatform(name);
+    cursor.followStruct(cursor.nodePointer(ref));
+    const length = cursor.uint32(0);
+    const start = cursor.followList(cursor.pointerAt(0), layout.ELEMENT_FOUR);
+    if (cursor.length !== length) throw malformedPlatform(name);
+    const { view } = cursor;
+    const state = filled(NOTHING, length);
+    for (let i = 0; i < length; i++) {
+      const item = view.getUint32(start + i * 4, true);
+      state[i] = this.#platformPart(item, name);
+    }
+    return state;
+  }
+
+  #platformPart(ref: number, name: string): unknown {
+    if (ref >= this.#values.length) throw malformed("a reference points past its end");
+    switch (this.#cursor.nodeKind(ref)) {
+      case layout.KIND_NULL:
+      case layout.KIND_NUMBER:
+      case layout.KIND_TEXT:
+      case layout.KIND_VIEW:
+      case layout.KIND_EXTERNAL: return this.#early(ref);
+      case layout.KIND_ARRAY:
+      case layout.KIND_NUMBERS:
+        if (name === "Request" || name === "Response") return this.#platformState(ref, "");
+        break;
+      case layout.KIND_PLATFORM:
+        if (name === "FormData") {
+          const part = this.#formFile(ref);
+          if (part !== undefined) return part;
+        }
+    }
+    throw malformedPlatform(name);
+  }
+
+  // Undefined: something else than a file. So that a form in a form in a form ... does not take the stack.
+  #formFile(ref: number): unknown {
+    const cursor = this.#cursor;
+    cursor.followStruct(cursor.nodePointer(ref));
+    return cursor.readText(cursor.pointerAt(0)) === "File" ? this.#early(ref) : undefined;
   }
 
   // ---- second pass ----

@@ -8,6 +8,8 @@ import { types } from "node:util";
 
 import type { External } from "../../ipc/js/wire.ts";
 import type { NativeExternal } from "./addon.d.ts";
+import { platformOf } from "./platform-objects.ts";
+import type { Platform } from "./platform-objects.ts";
 import { ValueBuilder } from "./value-builder.ts";
 import * as layout from "./value-layout.ts";
 import { OBJECT_PROTOTYPE, REGEXP_GETTERS, arrayIndex, dateTime, domExceptionMessage, domExceptionName, hasOnlyElements, isExotic,
@@ -199,8 +201,21 @@ export class Encoder {
     if (isUncloneable(object)) throw uncloneable(object);
     if (isForeignPlain(prototype)) return this.#fillObject(object, ref);
     if (this.#tryRefer(object, ref, label)) return;
+    const platform = platformOf(object);
+    if (platform !== undefined) return this.#fillPlatform(platform, ref);
     throw dataCloneError(`Could not serialize object of type "${constructorName(object)}". ` +
         "This type does not support serialization.");
+  }
+
+  #fillPlatform(platform: Platform, ref: number): void {
+    const builder = this.#builder;
+    const state = this.#addObject(platform.state, undefined);
+    const name = builder.tryWriteAscii(platform.name);
+    const start = builder.reserveStruct(2);
+    builder.words[start * 2] = state;
+    builder.pointFrom(start + 1, name, (platform.name.length + 1) << 3 | layout.ELEMENT_BYTE);
+    builder.setKind(ref, layout.KIND_PLATFORM);
+    builder.setPointer(ref, layout.POINTER_STRUCT, start, layout.PLATFORM_SHAPE);
   }
 
   #tryRefer(object: object, ref: number, label: string | undefined): boolean {
