@@ -24,6 +24,7 @@
 #include "worker/engine/random.h"
 #include "worker/script-host.h"
 #include "worker/server.h"
+#include "worker/web/crypto/openssl.h"
 
 namespace glovebox {
 
@@ -107,6 +108,7 @@ class Zygote {
     host_ = ScriptHost::make(*engine_, profile);
     // What is compiled here is compiled for every worker.
     for (int i = 0; i < WARM_ROUNDS; i++) host_->warm(WarmUp::ZYGOTE);
+    warmOpenssl(engine_->isolate());
     engine_->emptyYoungGeneration();
     moveHotPages();
   }

@@ -2,6 +2,7 @@
 #include "worker/web/crypto/openssl.h"
 
 #include <openssl/crypto.h>
+#include <openssl/hmac.h>
 #include <openssl/rand.h>
 
 #include <malloc.h>
@@ -75,6 +76,22 @@ OpensslScope::~OpensslScope() {
   if (!ranOutOfMemory) return;
   MemoryBudget::ofProcess().refused = true;
   throwRangeError(isolate_, "There is no memory for this operation");
+}
+
+void warmOpenssl(v8::Isolate* isolate) {
+  OpensslScope scope(isolate);
+  unsigned char out[EVP_MAX_MD_SIZE];
+  unsigned size;
+  for (auto* hash: {EVP_sha1(), EVP_sha256(), EVP_sha384(), EVP_sha512()}) EVP_Digest("", 0, out, &size, hash, nullptr);
+  HMAC(EVP_sha256(), "", 0, out, 0, out, &size);
+  OwnedCipherContext cipher(EVP_CIPHER_CTX_new());
+  for (auto* aes: {EVP_aes_128_gcm(), EVP_aes_256_gcm()}) EVP_EncryptInit_ex(cipher.get(), aes, nullptr, out, out);
+  OwnedKey key(EVP_EC_gen("prime256v1"));
+  OwnedMdContext signing(EVP_MD_CTX_new());
+  unsigned char signature[128];
+  size_t length = sizeof signature;
+  EVP_DigestSignInit(signing.get(), nullptr, EVP_sha256(), nullptr, key.get());
+  EVP_DigestSign(signing.get(), signature, &length, out, size);
 }
 
 const EVP_MD* hashOf(v8::Local<v8::Value> id) {

@@ -35,6 +35,10 @@ class OpensslScope {
   v8::Isolate* isolate_;
 };
 
+// In the zygote: what OpenSSL looks up and builds when an algorithm is first used, it has then for every worker. Draws random numbers and
+// keeps none of them.
+void warmOpenssl(v8::Isolate* isolate);
+
 // In the order of `HashId` in native.d.ts.
 const EVP_MD* hashOf(v8::Local<v8::Value> id);
 
