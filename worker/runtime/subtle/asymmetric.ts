@@ -8,9 +8,10 @@ export interface Roles { readonly publicUsages: number; readonly privateUsages: 
 
 export function handleOf(key: Inside): KeyHandle { return key.material as KeyHandle; }
 
-// Before the pair is made, which takes long.
-export function checkPairUsages(usages: number, roles: Roles): void {
+// Before the pair is made, which takes long. The standard looks for a usage only after the algorithm's members.
+export function checkPairUsages(usages: number, roles: Roles, members: () => void = () => {}): void {
   checkUsages(usages, roles.publicUsages | roles.privateUsages, "private or public");
+  members();
   requireSomeUsage(usages & roles.privateUsages, "private");
 }
 

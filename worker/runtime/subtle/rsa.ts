@@ -42,6 +42,14 @@ function exponentMember(given: Given): Uint8Array<ArrayBuffer> {
   return copyBytes(value, 'The algorithm\'s "publicExponent"');
 }
 
+function checkSizes(bits: number, exponent: Uint8Array): void {
+  if (bits < GENERATED_BITS_MIN || bits > GENERATED_BITS_MAX || bits % 8 !== 0) {
+    throw operationError(`An RSA key that is made here has ${GENERATED_BITS_MIN} to ${GENERATED_BITS_MAX} bits, in whole bytes, not ${bits}.`);
+  }
+  const e = numberOf(exponent);
+  if (e !== 3 && e !== 65_537) throw operationError("The public exponent of an RSA key that is made here is 3 or 65537.");
+}
+
 function numberOf(bytes: Uint8Array): number {
   let number = 0;
   for (let i = 0; i < bytes.length; i++) number = number * 256 + bytes[i]!;
@@ -55,12 +63,7 @@ function keysOf(name: string, roles: Roles, use: "sig" | "enc"): Pick<Algorithm,
       const bits = integerMember(given, "modulusLength");
       const exponent = exponentMember(given);
       const hash = hashMember(given);
-      checkPairUsages(usages, roles);
-      if (bits < GENERATED_BITS_MIN || bits > GENERATED_BITS_MAX || bits % 8 !== 0) {
-        throw operationError(`An RSA key that is made here has ${GENERATED_BITS_MIN} to ${GENERATED_BITS_MAX} bits, in whole bytes, not ${bits}.`);
-      }
-      const e = numberOf(exponent);
-      if (e !== 3 && e !== 65_537) throw operationError("The public exponent of an RSA key that is made here is 3 or 65537.");
+      checkPairUsages(usages, roles, () => checkSizes(bits, exponent));
       const handle = succeeded(native.keyGenerateRsa(bits, exponent), "No key could be made.");
       return makePair(handle, describe(name, hash, handle), extractable, usages, roles);
     },

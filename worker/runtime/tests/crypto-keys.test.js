@@ -171,6 +171,25 @@ test("Ed25519 signs as in RFC 8032", async () => {
   await rejects(subtle.importKey("raw", unhex(point), "Ed25519", true, ["sign"]), "SyntaxError");
 });
 
+test("A key of Ed25519 or X25519 has 32 bytes, of which the first may be zeros", async () => {
+  for (const [name, oid, usages, point] of [
+    ["Ed25519", "70", ["verify"], "00009314998a59a276e35cac5d39d9cf642b5add8fc428baca5d18a7b30cda40"],
+    ["X25519", "6e", [], "00a3785afdc7bb07fa13a4b075f00576cba6946a70cd6ad20b25c949eae6f636"],
+  ]) {
+    const spki = (point) => unhex(`30${(point.length / 2 + 10).toString(16)}300506032b65${oid}03${(point.length / 2 + 1).toString(16)}00${point}`);
+    const read = (point) => subtle.importKey("spki", spki(point), name, true, usages);
+    const key = await read(point);
+    equal(hex(await subtle.exportKey("raw", key)), point);
+    equal(hex(await subtle.exportKey("spki", key)), hex(spki(point)));
+    for (const wrong of [point.slice(2), `${point}01`, `00${point}`]) {
+      await rejects(read(wrong), "DataError");
+      await rejects(subtle.importKey("raw", unhex(wrong), name, true, usages), "DataError");
+    }
+    const secret = await subtle.importKey("pkcs8", unhex(`302e020100300506032b65${oid}04220420${"00".repeat(32)}`), name, true, [name === "X25519" ? "deriveBits" : "sign"]);
+    equal((await subtle.exportKey("jwk", secret)).d, "A".repeat(43));
+  }
+});
+
 test("X25519 agrees as in RFC 7748, and not on nothing", async () => {
   const secret = "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a";
   const mine = await subtle.importKey("pkcs8", unhex(`302e020100300506032b656e04220420${secret}`), "X25519", true, ["deriveBits"]);
@@ -267,6 +286,9 @@ test("RSA keys are made in reasonable sizes, for reasonable exponents", async ()
   await rejects(subtle.exportKey("pkcs8", privateKey), "InvalidAccessError");
   for (const modulusLength of [0, 256, 1025, 4104, 16384]) await rejects(make({ modulusLength }), "OperationError");
   for (const exponent of [[], [1], [2], [5], [1, 0, 0, 0, 1]]) await rejects(make({ publicExponent: new Uint8Array(exponent) }), "OperationError");
+  const unused = (name, publicExponent) => subtle.generateKey({ name, modulusLength: 1024, publicExponent: new Uint8Array(publicExponent), hash: "SHA-1" }, true, []);
+  await rejects(unused("RSA-PSS", [1]), "OperationError");
+  await rejects(unused("RSA-PSS", [1, 0, 1]), "SyntaxError");
   await rejects(make({ publicExponent: [1, 0, 1] }), "TypeError");
   await rejects(make({ publicExponent: new Int8Array(3) }), "TypeError");
   await rejects(make({ hash: undefined }), "TypeError");
