@@ -1,5 +1,6 @@
 #include "worker/web/encoding.h"
 
+#include "worker/web/handle.h"
 #include "worker/web/node-exports.h"
 #include "worker/web/strings.h"
 
@@ -78,18 +79,11 @@ void base64Decode(const Info& info) {
 
 // ---- legacy encodings ----
 
-// One TextDecoder's converter. Owned by the garbage collector through `self`: dies when its handle object does.
-struct Decoder {
-  UConverter* converter;
-  v8::Global<v8::Object> self;
-
-  ~Decoder() { ucnv_close_78(converter); }
+// One TextDecoder's converter.
+struct CloseConverter {
+  void operator()(UConverter* converter) const { ucnv_close_78(converter); }
 };
-
-void finalize(const v8::WeakCallbackInfo<Decoder>& info) {
-  info.GetParameter()->self.Reset();
-  delete info.GetParameter();
-}
+using Decoder = Handle<UConverter, DECODER_HANDLE, CloseConverter>;
 
 // ICU's own substitution writes U+001A for some encodings; the Encoding standard knows only U+FFFD.
 void substitute(const void*, void* args, const char*, int32_t, int reason, UErrorCode* error) {
@@ -99,28 +93,20 @@ void substitute(const void*, void* args, const char*, int32_t, int reason, UErro
   ucnv_cbToUWriteUChars_78(args, u"\ufffd", 1, 0, error);
 }
 
-constexpr v8::EmbedderDataTypeTag DECODER_TAG = 1;
-
 void decoderOpen(const Info& info) {
   auto* isolate = info.GetIsolate();
   auto name = toUtf8(isolate, info[0]);
   UErrorCode error = U_ZERO_ERROR;
-  auto* converter = ucnv_open_78(name.c_str(), &error);
+  std::unique_ptr<UConverter, CloseConverter> converter(ucnv_open_78(name.c_str(), &error));
   if (converter == nullptr || error > 0) return;
-  ucnv_setToUCallBack_78(converter, info[1]->IsTrue() ? UCNV_TO_U_CALLBACK_STOP_78 : substitute, nullptr, nullptr, nullptr, &error);
-  auto shape = v8::ObjectTemplate::New(isolate);
-  shape->SetInternalFieldCount(1);
+  ucnv_setToUCallBack_78(converter.get(), info[1]->IsTrue() ? UCNV_TO_U_CALLBACK_STOP_78 : substitute, nullptr, nullptr, nullptr, &error);
   Local<v8::Object> handle;
-  if (!shape->NewInstance(isolate->GetCurrentContext()).ToLocal(&handle)) return ucnv_close_78(converter);
-  auto* decoder = new Decoder{converter, v8::Global<v8::Object>(isolate, handle)};
-  handle->SetAlignedPointerInInternalField(0, decoder, DECODER_TAG);
-  decoder->self.SetWeak(decoder, finalize, v8::WeakCallbackType::kParameter);
-  info.GetReturnValue().Set(handle);
+  if (Decoder::make(isolate, std::move(converter)).ToLocal(&handle)) info.GetReturnValue().Set(handle);
 }
 
 void decoderDecode(const Info& info) {
   auto* isolate = info.GetIsolate();
-  auto* decoder = static_cast<Decoder*>(info[0].As<v8::Object>()->GetAlignedPointerFromInternalField(0, DECODER_TAG));
+  auto* converter = &Decoder::of(info[0]);
   auto bytes = bytesOf(info[1]);
   bool flush = info[2]->IsTrue();
   std::vector<char16_t> text;
@@ -132,10 +118,10 @@ void decoderDecode(const Info& info) {
     text.resize(had + size_t(end - source) + 64);
     char16_t* target = text.data() + had;
     error = U_ZERO_ERROR;
-    ucnv_toUnicode_78(decoder->converter, &target, text.data() + text.size(), &source, end, nullptr, flush, &error);
+    ucnv_toUnicode_78(converter, &target, text.data() + text.size(), &source, end, nullptr, flush, &error);
     text.resize(size_t(target - text.data()));
   } while (error == U_BUFFER_OVERFLOW_ERROR);
-  if (flush || error > 0) ucnv_reset_78(decoder->converter);
+  if (flush || error > 0) ucnv_reset_78(converter);
   if (error > 0) return;
   Local<v8::String> string;
   if (text.size() > size_t(v8::String::kMaxLength) ||

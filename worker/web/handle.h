@@ -38,7 +38,7 @@ class Handle {
   }
 };
 
-// One for each kind of handle; 1 is encoding.c++'s.
-constexpr v8::EmbedderDataTypeTag ZLIB_HANDLE = 2, KEY_HANDLE = 3, DIGEST_HANDLE = 4;
+// One for each kind of handle.
+constexpr v8::EmbedderDataTypeTag DECODER_HANDLE = 1, ZLIB_HANDLE = 2, KEY_HANDLE = 3, DIGEST_HANDLE = 4;
 
 }  // namespace glovebox
