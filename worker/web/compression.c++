@@ -3,6 +3,7 @@
 #include <zlib.h>
 
 #include <cstdlib>
+#include <cstring>
 
 #include "worker/engine/memory-budget.h"
 #include "worker/web/handle.h"

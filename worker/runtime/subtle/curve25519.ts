@@ -42,13 +42,15 @@ function keysOf(name: string, kind: KeyKind, roles: Roles, use: "sig" | "enc"): 
     expectMember(jwk, "kty", "OKP");
     expectMember(jwk, "crv", name);
     const alg = textMember(jwk, "alg");
-    if (use === "sig" && alg !== undefined && alg !== "Ed25519" && alg !== "EdDSA") throw dataError('The "alg" of the JSON Web Key must be "Ed25519" or "EdDSA", or absent.');
+    if (use === "sig" && alg !== undefined && alg !== "Ed25519" && alg !== "EdDSA") {
+      throw dataError('The "alg" of the JSON Web Key must be "Ed25519" or "EdDSA", or absent.');
+    }
     checkRights(jwk, extractable, usages, use);
     return valid(native.keyFromParts(kind, numberMember(jwk, "x"), type === "private" ? numberMember(jwk, "d") : undefined), "The JSON Web Key is not a valid key.");
   }
 }
 
-export function registerMontgomery(): void {
+export function registerCurve25519(): void {
   register(
     {
       ...keysOf("Ed25519", ED25519, { publicUsages: VERIFY, privateUsages: SIGN }, "sig"),

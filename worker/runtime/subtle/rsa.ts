@@ -105,7 +105,8 @@ const SIGNER = { publicUsages: VERIFY, privateUsages: SIGN };
 
 function sign(scheme: SignatureScheme, key: Inside, salt: number, data: unknown): ArrayBuffer {
   requireType(key, "private");
-  return succeeded(native.keySign(handleOf(key), scheme, hashId(key.algorithm.hash!), salt, checkBytes(data, "The data")), "The signature failed: the key is too small for the hash or the salt.");
+  return succeeded(native.keySign(handleOf(key), scheme, hashId(key.algorithm.hash!), salt, checkBytes(data, "The data")),
+    "The signature failed: the key is too small for the hash or the salt.");
 }
 
 function verify(scheme: SignatureScheme, key: Inside, salt: number, signature: unknown, data: unknown): boolean {

@@ -11,11 +11,11 @@ import {
   type CryptoKey, type CryptoKeyPair, DECRYPT, DERIVE_BITS, DERIVE_KEY, ENCRYPT, type Inside, SIGN, UNWRAP_KEY, VERIFY, WRAP_KEY,
   installCryptoKey, requireUsage, toInside, toUsages,
 } from "./crypto-key.ts";
+import { registerCurve25519 } from "./curve25519.ts";
 import { registerDerivation } from "./derivation.ts";
 import { registerElliptic } from "./elliptic.ts";
 import { registerHashes } from "./hash.ts";
 import type { Jwk } from "./jwk.ts";
-import { registerMontgomery } from "./montgomery.ts";
 import { registerRsa } from "./rsa.ts";
 
 const TOKEN = {};
@@ -141,7 +141,7 @@ export function installSubtle(): SubtleCrypto {
   registerAes();
   registerDerivation();
   registerElliptic();
-  registerMontgomery();
+  registerCurve25519();
   registerRsa();
   installCryptoKey();
   exposeInterface("SubtleCrypto", SubtleCrypto);

@@ -31,7 +31,9 @@ using DigestHandle = Handle<EVP_MD_CTX, DIGEST_HANDLE, Release<EVP_MD_CTX_free>>
 void digestOpen(const Info& info) {
   OpensslScope scope(info.GetIsolate());
   OwnedMdContext context(EVP_MD_CTX_new());
-  if (context == nullptr || EVP_DigestInit_ex(context.get(), hashOf(info[0]), nullptr) != 1) return throwRangeError(info.GetIsolate(), "There is no memory for another digest");
+  if (context == nullptr || EVP_DigestInit_ex(context.get(), hashOf(info[0]), nullptr) != 1) {
+    return throwRangeError(info.GetIsolate(), "There is no memory for another digest");
+  }
   Local<v8::Object> handle;
   if (DigestHandle::make(info.GetIsolate(), std::move(context)).ToLocal(&handle)) info.GetReturnValue().Set(handle);
 }

@@ -13,6 +13,8 @@
 #include <openssl/rsa.h>
 #include <v8.h>
 
+#include <algorithm>
+#include <climits>
 #include <cstring>
 #include <memory>
 
