@@ -69,7 +69,7 @@ function failed(error: unknown, typed: GivenModule[]): unknown {
 // What it says is checked: texts, and as many as were asked for.
 function textsOf(answer: unknown, count: number): string[] {
   const { code, problem } = (answer ?? {}) as { code?: unknown; problem?: unknown };
-  if (problem !== undefined) throw syntaxError(problem as Record<string, unknown>);
+  if (problem !== undefined) throw syntaxError((problem ?? {}) as Record<string, unknown>);
   if (!Array.isArray(code) || code.length !== count || !code.every((text) => typeof text === "string")) throw unusable();
   return code as string[];
 }
