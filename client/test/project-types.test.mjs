@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -31,6 +31,9 @@ test("the example is sound with the types that are written for it", () => {
   const project = join(folder, "agent-sandbox");
   cpSync(join(ROOT, "examples/agent-sandbox"), project, { recursive: true });
   assert.equal(check(project), "");
+  // And those that stand beside it are they.
+  const types = (where) => readFileSync(join(where, "worker-configuration.d.ts"), "utf8");
+  assert.equal(types(project), types(join(ROOT, "examples/agent-sandbox")));
 });
 
 test("each binding has its type, whatever it is called, and no other", () => {
