@@ -182,7 +182,7 @@ TEST(Run, AFileThatCannotBeReadIsNamedWithTheReason) {
   std::filesystem::create_symlink("loop.js", folder.path("loop.js"));
   expectFailure(runGlovebox({"run", folder.path("none.js")}), EXIT_CODE_NO_INPUT, "none.js': No such file or directory");
   expectFailure(runGlovebox({"run", folder.path("loop.js")}), EXIT_CODE_NO_INPUT, "loop.js': Too many levels of symbolic links");
-  expectFailure(runGlovebox({"run", folder.path("")}), EXIT_CODE_NO_INPUT, "Is a directory");
+  expectFailure(runGlovebox({"run", folder.path("")}), EXIT_CODE_NO_INPUT, "there is no project in");
 }
 
 TEST(Run, JsonThatIsNoneIsRefusedBeforeAnythingRuns) {

@@ -220,8 +220,8 @@ int run(const RunOptions& options) {
   std::vector<project::ProjectConfig> projects;
   std::vector<ModuleFile> modules;
   if (project::isProjectPath(options.file)) {
-    if (path.empty()) throw Failure(EXIT_CODE_USAGE, "which method of the project is to be called? Name it with --call, and its export with --entrypoint if that is not the default one");
     projects = readProjects(options);
+    if (path.empty()) throw Failure(EXIT_CODE_USAGE, "which method of the project is to be called? Name it with --call, and its export with --entrypoint if that is not the default one");
   } else {
     modules.push_back(readMainModule(options.file));
     for (auto& module: options.modules) modules.push_back(readModule(module));

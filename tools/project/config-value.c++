@@ -93,10 +93,10 @@ class TreeBuilder: public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, TreeBu
     }
     auto& members = open_.back().members;
     // A key that comes twice counts as its last, as in JavaScript.
-    auto same = open_.back().kind == Kind::OBJECT ? std::find_if(members.begin(), members.end(), [&](auto& member) { return member.first == key; }) : members.end();
+    auto same = open_.back().kind == Kind::OBJECT ? std::find_if(members.begin(), members.end(), [&](auto& member) { return member.key == key; }) : members.end();
     if (same != members.end()) members.erase(same);
-    members.emplace_back(open_.back().kind == Kind::OBJECT ? key : std::string(), std::move(value));
-    last_ = &members.back().second;
+    members.push_back({open_.back().kind == Kind::OBJECT ? key : std::string(), std::move(value)});
+    last_ = &members.back().value;
   }
   bool open(Kind kind) {
     if (open_.size() >= CONFIG_DEPTH_MAX) {
@@ -143,12 +143,12 @@ ConfigValue fromToml(const toml::node& node, const std::string& file, size_t dep
   value.line = place.line;
   if (auto* table = node.as_table()) {
     value.kind = Kind::OBJECT;
-    for (auto&& [key, member]: *table) value.members.emplace_back(std::string(key.str()), fromToml(member, file, depth + 1));
+    for (auto&& [key, member]: *table) value.members.push_back({std::string(key.str()), fromToml(member, file, depth + 1)});
     // By their place in the file, which is lost in the table.
-    std::stable_sort(value.members.begin(), value.members.end(), [](auto& a, auto& b) { return a.second.line < b.second.line; });
+    std::stable_sort(value.members.begin(), value.members.end(), [](auto& a, auto& b) { return a.value.line < b.value.line; });
   } else if (auto* array = node.as_array()) {
     value.kind = Kind::ARRAY;
-    for (auto&& item: *array) value.members.emplace_back(std::string(), fromToml(item, file, depth + 1));
+    for (auto&& item: *array) value.members.push_back({std::string(), fromToml(item, file, depth + 1)});
   } else if (auto* text = node.as_string()) {
     value.kind = Kind::TEXT;
     value.text = text->get();
@@ -188,14 +188,14 @@ void write(const ConfigValue& value, rapidjson::Writer<rapidjson::StringBuffer>&
     case Kind::TEXT: text(value.text); break;
     case Kind::ARRAY:
       writer.StartArray();
-      for (auto& member: value.members) write(member.second, writer);
+      for (auto& member: value.members) write(member.value, writer);
       writer.EndArray();
       break;
     case Kind::OBJECT:
       writer.StartObject();
       for (auto& member: value.members) {
-        text(member.first);
-        write(member.second, writer);
+        text(member.key);
+        write(member.value, writer);
       }
       writer.EndObject();
       break;
@@ -206,7 +206,7 @@ void write(const ConfigValue& value, rapidjson::Writer<rapidjson::StringBuffer>&
 
 const ConfigValue* ConfigValue::tryFind(std::string_view key) const {
   for (auto& member: members) {
-    if (member.first == key) return &member.second;
+    if (member.key == key) return &member.value;
   }
   return nullptr;
 }

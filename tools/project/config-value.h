@@ -5,10 +5,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace glovebox::project {
+
+struct ConfigMember;
 
 struct ConfigValue {
   enum class Kind { NIL, BOOLEAN, NUMBER, TEXT, ARRAY, OBJECT };
@@ -17,10 +18,15 @@ struct ConfigValue {
   bool boolean = false;
   double number = 0;
   std::string text;
-  std::vector<std::pair<std::string, ConfigValue>> members;   // OBJECT; ARRAY, without keys
+  std::vector<ConfigMember> members;   // OBJECT; ARRAY, without keys
   uint32_t line = 0;
 
   const ConfigValue* tryFind(std::string_view key) const;
+};
+
+struct ConfigMember {
+  std::string key;
+  ConfigValue value;
 };
 
 // Nested deeper, it is refused.

@@ -86,10 +86,10 @@ TEST(ProjectConfig, EveryKeyIsReadFromJsonWithCommentsAndFromToml) {
     EXPECT_THAT(config.compatibilityFlags, ElementsAre("nodejs_compat"));
     EXPECT_THAT(config.workerLoaders, ElementsAre("LOADER"));
     ASSERT_EQ(config.vars.size(), 3u);
-    EXPECT_EQ(config.vars[0].first, "TEXT");
-    EXPECT_EQ(toJson(config.vars[0].second), "\"a\"");
-    EXPECT_EQ(toJson(config.vars[1].second), "8080");
-    EXPECT_EQ(toJson(config.vars[2].second), nested);
+    EXPECT_EQ(config.vars[0].key, "TEXT");
+    EXPECT_EQ(toJson(config.vars[0].value), "\"a\"");
+    EXPECT_EQ(toJson(config.vars[1].value), "8080");
+    EXPECT_EQ(toJson(config.vars[2].value), nested);
     ASSERT_EQ(config.services.size(), 1u);
     EXPECT_EQ(config.services[0].binding, "AUTH");
     EXPECT_EQ(config.services[0].service, "auth");

@@ -76,7 +76,7 @@ const ConfigValue& require(const ConfigValue& object, std::string_view key, cons
 
 void forEach(const ConfigValue& value, const Where& where, const std::string& what, const std::function<void(const ConfigValue&, const Where&)>& use) {
   if (value.kind != Kind::ARRAY) where.expected(value, what);
-  for (size_t i = 0; i < value.members.size(); i++) use(value.members[i].second, where.at(i));
+  for (size_t i = 0; i < value.members.size(); i++) use(value.members[i].value, where.at(i));
 }
 
 void checkKeys(const ConfigValue& object, const Where& where, std::initializer_list<std::string_view> known, std::vector<std::string>& warnings) {
@@ -212,7 +212,7 @@ void readKey(ProjectConfig& config, const std::string& key, const ConfigValue& v
 // Each name in env once.
 void checkBindings(const ProjectConfig& config) {
   std::vector<std::string> names = config.workerLoaders;
-  for (auto& var: config.vars) names.push_back(var.first);
+  for (auto& var: config.vars) names.push_back(var.key);
   for (auto& service: config.services) names.push_back(service.binding);
   if (names.size() > BINDINGS_MAX) {
     throw Failure(cli::EXIT_CODE_USAGE, config.file + ": a worker may have " + std::to_string(BINDINGS_MAX) + " bindings; there are " + std::to_string(names.size()));

@@ -5,7 +5,6 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "ipc/worker-limits.h"
@@ -36,7 +35,7 @@ struct ProjectConfig {
   std::string compatibilityDate;
   std::vector<std::string> compatibilityFlags;
   std::vector<std::string> workerLoaders;                       // bindings
-  std::vector<std::pair<std::string, ConfigValue>> vars;
+  std::vector<ConfigMember> vars;
   std::vector<ServiceBinding> services;
   std::vector<ModuleRule> rules;                                // the file's own; the default ones come after them
   WorkerLimits limits;
