@@ -106,7 +106,11 @@ TEST(Project, EnvHasVariablesAndALoaderAndNothingElse) {
 TEST(Project, LimitsOfTheConfigurationAreThoseOfTheWorker) {
   Project project;
   project.config("\"limits\": { \"cpu_ms\": 50 }", "index.js").file("index.js", "export default { run() { for (;;); } };");
-  expectFailure(project.run(), EXIT_CODE_LIMIT, "50");
+  expectFailure(project.run(), EXIT_CODE_LIMIT, "50 ms of CPU time");
+  expectFailure(project.run({"--call", "run", "--cpu-ms", "120"}), EXIT_CODE_LIMIT, "120 ms of CPU time");
+  // More than the policy has when nobody asks.
+  project.config("\"limits\": { \"memory_mb\": 256 }", "index.js").file("index.js", "export default { run() { return new ArrayBuffer(180 << 20).byteLength >> 20; } };");
+  expectResult(project.run(), "180");
 }
 
 TEST(Project, AServiceIsAnEntrypointOfAnotherProject) {
@@ -114,10 +118,10 @@ TEST(Project, AServiceIsAnEntrypointOfAnotherProject) {
   auth.config("\"vars\": { \"WHO\": \"auth\" }")
       .file("src/index.ts", "import { WorkerEntrypoint } from 'cloudflare:workers';\n"
             "export default class extends WorkerEntrypoint<any> { check(name: string) { return `${this.env.WHO} knows ${name}`; } }\n"
-            "export class Admin extends WorkerEntrypoint { grant(name: string) { return `granted ${name}`; } }");
-  app.config("\"services\": [{ \"binding\": \"AUTH\", \"service\": \"auth\" }, { \"binding\": \"ADMIN\", \"service\": \"auth\", \"entrypoint\": \"Admin\" }]")
+            "export class Admin extends WorkerEntrypoint<{}, { level: number }> { grant(name: string) { return `granted ${name} ${this.ctx.props.level}`; } }");
+  app.config("\"services\": [{ \"binding\": \"AUTH\", \"service\": \"auth\" }, { \"binding\": \"ADMIN\", \"service\": \"auth\", \"entrypoint\": \"Admin\", \"props\": { \"level\": 3 } }]")
       .file("src/index.ts", "export default { async run(name: string, env: any) { return [await env.AUTH.check(name), await env.ADMIN.grant(name)]; } };");
-  expectResult(app.run({"--with", auth.folder(), "--call", "run", "--arg", "\"Ada\""}), R"(["auth knows Ada","granted Ada"])");
+  expectResult(app.run({"--with", auth.folder(), "--call", "run", "--arg", "\"Ada\""}), R"(["auth knows Ada","granted Ada 3"])");
   expectFailure(app.run(), EXIT_CODE_USAGE, "wrangler.jsonc:2: services[0]: there is no project of the name 'auth' among those given: 'app'. Give its folder, too: --with DIR");
   auth.config("\"services\": [{ \"binding\": \"APP\", \"service\": \"app\" }]");
   expectFailure(app.run({"--with", auth.folder(), "--call", "run"}), EXIT_CODE_USAGE, "services in a circle are not supported: 'app', which needs 'auth', which needs 'app'.");

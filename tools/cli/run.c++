@@ -205,9 +205,23 @@ int loadProjectAndCall(Session& session, const RunOptions& options, std::vector<
 std::vector<project::ProjectConfig> readProjects(const RunOptions& options) {
   std::vector<project::ProjectConfig> projects{project::readProjectConfig(options.file)};
   for (auto& path: options.with) projects.push_back(project::readProjectConfig(path));
-  projects[0].limits = lowerOf(projects[0].limits, options.limits);
+  // What is said here counts more.
+  for (auto& limit: WORKER_LIMITS) {
+    if (options.limits.*limit.field != 0) projects[0].limits.*limit.field = options.limits.*limit.field;
+  }
   for (auto& project: projects) writeWarnings(project.warnings);
   return projects;
+}
+
+// A supervisor of our own grants what the projects ask for; a daemon's policy is its own.
+SupervisorOptions granting(SupervisorOptions supervisor, const std::vector<project::ProjectConfig>& projects) {
+  for (auto& project: projects) {
+    for (auto& limit: WORKER_LIMITS) {
+      auto& granted = supervisor.limits.*limit.field;
+      if (granted != 0) granted = std::max(granted, project.limits.*limit.field);   // 0: nothing bounds it
+    }
+  }
+  return supervisor;
 }
 
 }  // namespace
@@ -237,7 +251,7 @@ int run(const RunOptions& options) {
   }
 
   kj::Own<Session> session =
-      options.socket.empty() ? kj::heap<Session>(options.supervisor) : kj::heap<Session>(options.socket);
+      options.socket.empty() ? kj::heap<Session>(granting(options.supervisor, projects)) : kj::heap<Session>(options.socket);
   KJ_DEFER(session->close());   // no worker is left behind, however this ends
   try {
     if (!projects.empty()) return loadProjectAndCall(*session, options, std::move(projects), path, arguments);

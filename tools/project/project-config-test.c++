@@ -35,7 +35,7 @@ constexpr const char* JSONC = R"({
     { "binding": "LOADER" }
   ],
   "vars": { "TEXT": "a", "NUMBER": 8080, "NESTED": { "list": [1, true, null], }, /* here too */ },
-  "services": [{ "binding": "AUTH", "service": "auth", "entrypoint": "Admin" }],
+  "services": [{ "binding": "AUTH", "service": "auth", "entrypoint": "Admin", "props": { "level": 3 } }],
   "rules": [{ "type": "Text", "globs": ["**/*.md"], "fallthrough": true }, { "type": "Data", "globs": ["data/*"] }],
   "limits": { "cpu_ms": 50, "subrequests": 7, "memory_mb": 64 },
   "kv_namespaces": [],
@@ -60,6 +60,7 @@ binding = "LOADER"
 binding = "AUTH"
 service = "auth"
 entrypoint = "Admin"
+props = { level = 3 }
 
 [[rules]]
 type = "Text"
@@ -94,6 +95,7 @@ TEST(ProjectConfig, EveryKeyIsReadFromJsonWithCommentsAndFromToml) {
     EXPECT_EQ(config.services[0].binding, "AUTH");
     EXPECT_EQ(config.services[0].service, "auth");
     EXPECT_EQ(config.services[0].entrypoint, "Admin");
+    EXPECT_EQ(toJson(config.services[0].props), "{\"level\":3}");
     ASSERT_EQ(config.rules.size(), 2u);
     EXPECT_EQ(config.rules[0].type, cli::ModuleType::TEXT);
     EXPECT_TRUE(config.rules[0].fallthrough);
@@ -140,6 +142,7 @@ TEST(ProjectConfig, WhatIsWrongIsNamedByFileLineAndKey) {
            std::pair("{ \"vars\": [] }", "vars: expected an object such as { \"KEY\": \"value\" }; got an array"),
            std::pair("{ \"services\": [{ \"binding\": \"A\" }] }", "services[0]: `service` is missing"),
            std::pair("{ \"services\": [{ \"binding\": \"A\", \"service\": \"\" }] }", "services[0].service: expected the `name` of a project; got \"\""),
+           std::pair("{ \"services\": [{ \"binding\": \"A\", \"service\": \"b\", \"props\": 1 }] }", "services[0].props: expected an object, which the entrypoint finds as"),
            std::pair("{ \"rules\": [{ \"type\": \"Image\", \"globs\": [] }] }", "rules[0].type: expected one of ESModule, CommonJS, Text, Data, CompiledWasm; got \"Image\""),
            std::pair("{ \"rules\": [{ \"type\": \"Text\", \"globs\": [1] }] }", "rules[0].globs[0]: expected a glob such as \"**/*.md\"; got the number 1"),
            std::pair("{ \"limits\": { \"cpu_ms\": \"50\" } }", "limits.cpu_ms: expected a whole number from 1 to 4294967295; got \"50\""),

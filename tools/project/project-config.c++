@@ -136,12 +136,16 @@ WorkerLimits readLimitsOf(const ConfigValue& value, const Where& where, std::vec
 
 ServiceBinding readService(const ConfigValue& value, const Where& where, std::vector<std::string>& warnings) {
   if (value.kind != Kind::OBJECT) where.expected(value, "an object such as { \"binding\": \"AUTH\", \"service\": \"auth\" }");
-  checkKeys(value, where, {"binding", "service", "entrypoint"}, warnings);
+  checkKeys(value, where, {"binding", "service", "entrypoint", "props"}, warnings);
   ServiceBinding service;
   service.where = where.of(value);
   service.binding = readBinding(require(value, "binding", where, "the name of the binding"), where.at("binding"));
   service.service = readText(require(value, "service", where, "the `name` of a project"), where.at("service"), "the `name` of a project");
   if (auto* entrypoint = value.tryFind("entrypoint")) service.entrypoint = readText(*entrypoint, where.at("entrypoint"), "the name of an export");
+  if (auto* props = value.tryFind("props")) {
+    if (props->kind != Kind::OBJECT) where.at("props").expected(*props, "an object, which the entrypoint finds as `this.ctx.props`");
+    service.props = *props;
+  }
   return service;
 }
 

@@ -24,6 +24,7 @@ struct ServiceBinding {
   std::string binding;
   std::string service;      // the `name` of a project, perhaps of this one
   std::string entrypoint;   // empty: the default export
+  ConfigValue props;        // an object, or NIL for none
   std::string where;        // for messages
 };
 

@@ -87,6 +87,7 @@ rpc::Target::Client ProjectHost::serviceOf(Loading& loading, const ServiceBindin
     if (loading.projects[i].name != service.service) continue;
     auto request = loadOne(loading, i).getEntrypointRequest();
     request.setName(service.entrypoint.c_str());
+    if (service.props.kind != ConfigValue::Kind::NIL) writePayload(parseJson(toJson(service.props)), request.initProps());
     return request.send().getEntrypoint();
   }
   std::string names;
