@@ -24,7 +24,6 @@ inline constexpr auto GATEWAY_SYSCALLS = [] {
   using namespace words;
 #define CALL GLOVEBOX_CALL
 #define IS GLOVEBOX_IS
-#define ERRNO GLOVEBOX_ERRNO
   return std::to_array<Rule>({
     {CALL(accept4), {IS(0, GATEWAY_LISTENER, GATEWAY_LISTENER + 1, GATEWAY_LISTENER + 2, GATEWAY_LISTENER + 3),
                      IS(3, SOCK_NONBLOCK | SOCK_CLOEXEC)}, ALLOW, ALL_PROFILES,
@@ -44,20 +43,11 @@ inline constexpr auto GATEWAY_SYSCALLS = [] {
     {CALL(exit_group), {}, ALLOW, ALL_PROFILES, "ends when its parent is gone, or when it is drained"},
     {CALL(futex), {IS(1, FUTEX_WAKE_PRIVATE)}, ZERO, ALL_PROFILES,
      "pthread_once and mutexes wake waiters; with one thread there are none to wake"},
-    {CALL(getsockopt), {IS(1, SOL_SOCKET), IS(2, SO_ERROR)}, ALLOW, ALL_PROFILES, "KJ asks why a connection broke"},
-    {CALL(madvise), {IS(2, MADV_DONTNEED)}, ALLOW, ALL_PROFILES, "malloc gives pages back"},
-    {CALL(mmap), {IS(2, PROT_NONE, PROT_READ | PROT_WRITE),
-                  IS(3, MAP_PRIVATE | MAP_ANONYMOUS, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)}, ALLOW, ALL_PROFILES,
+    {CALL(mmap), {IS(2, PROT_READ | PROT_WRITE), IS(3, MAP_PRIVATE | MAP_ANONYMOUS)}, ALLOW, ALL_PROFILES,
      "malloc grows: private memory of no file, never executable"},
-    {CALL(mprotect), {IS(2, PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE)}, ALLOW, ALL_PROFILES,
-     "malloc commits what it reserved"},
-    {CALL(mremap), {}, ERRNO(ENOMEM), ALL_PROFILES,
-     "realloc of a large block tries it first; refused, it allocates and copies"},
     {CALL(munmap), {}, ALLOW, ALL_PROFILES, "malloc shrinks"},
     {CALL(read), {}, ALLOW, ALL_PROFILES,
      "hears clients, its parent and the signal to drain; read cannot receive descriptors, as recvmsg could"},
-    {CALL(restart_syscall), {}, ALLOW, ALL_PROFILES,
-     "the kernel resumes an interrupted wait with it after a stop, a freeze or a suspend of the machine"},
     {CALL(setsockopt), {IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY)}, ALLOW, ALL_PROFILES,
      "KJ asks for small packets to leave at once on each connection that it accepts"},
     {CALL(shutdown), {IS(1, SHUT_WR)}, ALLOW, ALL_PROFILES, "tells a client that no more comes"},
@@ -66,7 +56,6 @@ inline constexpr auto GATEWAY_SYSCALLS = [] {
   });
 #undef CALL
 #undef IS
-#undef ERRNO
 }();
 
 static_assert(isSound(GATEWAY_SYSCALLS), "sorted by name, each with a reason, no call both free and conditional");

@@ -882,6 +882,16 @@ TEST(Gateway, DrainsForNoLongerThanItMay) {
   EXPECT_EQ(world.ended(), 0);
 }
 
+TEST(Gateway, GoesOnAfterAStop) {
+  GatewayWorld world;
+  auto client = world.connect();
+  world.signal(SIGSTOP);
+  ASSERT_TRUE(world.turnUntil([&]() { return world.statusText("State").starts_with("T"); }));
+  client.send(GET);
+  world.signal(SIGCONT);
+  EXPECT_EQ(client.response().body, "hello");
+}
+
 TEST(Gateway, EndsWithItsParent) {
   GatewayWorld world;
   auto client = world.connect();

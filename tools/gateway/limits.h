@@ -64,10 +64,10 @@ constexpr uint64_t descriptorsMax(const GatewayLimits& limits) {
   return limits.connectionsMax + policy::GATEWAY_DESCRIPTORS_BESIDES;
 }
 
-// RLIMIT_DATA: the program itself, an idle connection's buffers and promises (measured: 9 kB), a request's chunks both ways
+// RLIMIT_DATA: the program itself, an idle connection's buffers and promises (measured: 16 kB), a request's chunks both ways
 // with their messages, and the large chunks twice, because reading one copies it.
 constexpr uint64_t dataBytesMax(const GatewayLimits& limits) {
-  constexpr uint64_t PROGRAM = 64 * policy::MIB, CONNECTION = 24 * 1024, REQUEST = 512 * 1024;
+  constexpr uint64_t PROGRAM = 64 * policy::MIB, CONNECTION = 24 * 1024, REQUEST = 384 * 1024;
   return PROGRAM + CONNECTION * limits.connectionsMax + REQUEST * limits.requestsMax + 4 * LARGE_CHUNKS_BYTES_MAX;
 }
 
