@@ -11,6 +11,7 @@
 #include <random>
 
 #include "policy/filter-compiler.h"
+#include "policy/gateway-syscalls.h"
 #include "policy/syscalls.h"
 #include "tests/bpf-interpreter.h"
 
@@ -88,11 +89,13 @@ std::string describe(const seccomp_data& call) {
 uint64_t interestingWord(Random& random) {
   static const std::vector<uint64_t> WORDS = [] {
     std::vector<uint64_t> words{0, 1, 3, 7, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0x100000003, ~uint64_t{0}};
-    for (const Rule& rule : policy::WORKER_SYSCALLS) {
-      for (const Condition& condition : rule.conditions) {
-        for (int i = 0; i < condition.valueCount; ++i) {
-          words.insert(words.end(),
-                       {condition.values[i], condition.values[i] + 1, condition.values[i] | uint64_t{1} << 32});
+    for (std::span<const Rule> table : {std::span<const Rule>(policy::WORKER_SYSCALLS), std::span<const Rule>(policy::GATEWAY_SYSCALLS)}) {
+      for (const Rule& rule : table) {
+        for (const Condition& condition : rule.conditions) {
+          for (int i = 0; i < condition.valueCount; ++i) {
+            words.insert(words.end(),
+                         {condition.values[i], condition.values[i] + 1, condition.values[i] | uint64_t{1} << 32});
+          }
         }
       }
     }
@@ -124,14 +127,21 @@ std::vector<Arguments> argumentsFor(const Rule& rule, Random& random) {
   return all;
 }
 
-class FilterTest : public testing::TestWithParam<Profile> {
+// A table in one profile.
+struct Tested {
+  std::string name;
+  std::span<const Rule> rules;
+  Profile profile;
+};
+
+class FilterTest : public testing::TestWithParam<Tested> {
  protected:
-  FilterTest(): seed_(std::random_device()()), random_(seed_), program_(policy::compileWorkerFilter(GetParam())) {
+  FilterTest(): seed_(std::random_device()()), random_(seed_), program_(policy::compileFilter(GetParam().rules, GetParam().profile)) {
     std::cout << "seed " << seed_ << ", " << program_.length() << " instructions\n";
   }
 
   void expectSame(const seccomp_data& call) {
-    uint32_t expected = decide(policy::WORKER_SYSCALLS, GetParam(), call);
+    uint32_t expected = decide(GetParam().rules, GetParam().profile, call);
     uint32_t got = program_.run(call);
     ASSERT_EQ(got, expected) << describe(call) << ": the filter says " << describeAction(got) << ", the table "
                              << describeAction(expected);
@@ -142,16 +152,21 @@ class FilterTest : public testing::TestWithParam<Profile> {
   BpfProgram program_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Profiles, FilterTest, testing::Values(Profile::DEFAULT, Profile::NO_WASM, Profile::JITLESS),
-                         [](const auto& tested) {
-                           std::string name(policy::profileName(tested.param));
-                           std::erase(name, '-');
-                           return name;
-                         });
+std::vector<Tested> tested() {
+  std::vector<Tested> all{{"gateway", policy::GATEWAY_SYSCALLS, Profile::DEFAULT}};
+  for (auto profile : policy::PROFILES) {
+    std::string name(policy::profileName(profile));
+    std::erase(name, '-');
+    all.push_back({name, policy::WORKER_SYSCALLS, profile});
+  }
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Tables, FilterTest, testing::ValuesIn(tested()), [](const auto& each) { return each.param.name; });
 
 TEST_P(FilterTest, ListedArgumentsAreAnsweredAsListed) {
-  for (const Rule& rule : policy::WORKER_SYSCALLS) {
-    if (!rule.profiles.has(GetParam())) continue;
+  for (const Rule& rule : GetParam().rules) {
+    if (!rule.profiles.has(GetParam().profile)) continue;
     for (const Arguments& arguments : argumentsFor(rule, random_)) {
       EXPECT_EQ(program_.run(callOf(rule.number, arguments)), actionOf(rule))
           << rule.call << " " << describe(callOf(rule.number, arguments));
@@ -161,7 +176,7 @@ TEST_P(FilterTest, ListedArgumentsAreAnsweredAsListed) {
 
 TEST_P(FilterTest, EveryFlippedBitOfAConstrainedWordIsAnsweredAsTheTableSays) {
   size_t killed = 0;
-  for (const Rule& rule : policy::WORKER_SYSCALLS) {
+  for (const Rule& rule : GetParam().rules) {
     for (const Arguments& arguments : argumentsFor(rule, random_)) {
       for (size_t c = 0; c < rule.conditionCount(); ++c) {
         for (int bit = 0; bit < 64; ++bit) {
@@ -179,8 +194,8 @@ TEST_P(FilterTest, EveryFlippedBitOfAConstrainedWordIsAnsweredAsTheTableSays) {
 
 TEST_P(FilterTest, EveryNumberNotInTheTableKills) {
   for (uint32_t number = 0; number < NUMBERS; ++number) {
-    bool listed = std::ranges::any_of(policy::WORKER_SYSCALLS, [&](const Rule& rule) {
-      return rule.number == static_cast<int>(number) && rule.profiles.has(GetParam());
+    bool listed = std::ranges::any_of(GetParam().rules, [&](const Rule& rule) {
+      return rule.number == static_cast<int>(number) && rule.profiles.has(GetParam().profile);
     });
     if (listed) continue;
     for (int i = 0; i < 50; ++i) {
@@ -193,7 +208,7 @@ TEST_P(FilterTest, RandomCallsAgreeWithTheTable) {
   for (uint32_t number = 0; number < NUMBERS; ++number) {
     for (int i = 0; i < 200; ++i) ASSERT_NO_FATAL_FAILURE(expectSame(callOf(number, randomArguments(random_))));
   }
-  for (const Rule& rule : policy::WORKER_SYSCALLS) {
+  for (const Rule& rule : GetParam().rules) {
     for (int i = 0; i < 20'000; ++i) {
       ASSERT_NO_FATAL_FAILURE(expectSame(callOf(rule.number, randomArguments(random_))));
     }
@@ -216,16 +231,16 @@ TEST_P(FilterTest, OtherArchitecturesTheX32TableAndNegativeNumbersKill) {
 
 // A rule that changes nothing is a rule that nobody checks. The same for each single value it lists.
 TEST_P(FilterTest, DroppingAnyRuleOrValueChangesADecision) {
-  std::vector<Rule> all(policy::WORKER_SYSCALLS.begin(), policy::WORKER_SYSCALLS.end());
+  std::vector<Rule> all(GetParam().rules.begin(), GetParam().rules.end());
   auto changes = [&](const std::vector<Rule>& fewer, const Rule& dropped) {
-    BpfProgram without(policy::compileFilter(fewer, GetParam()));
+    BpfProgram without(policy::compileFilter(fewer, GetParam().profile));
     return std::ranges::any_of(argumentsFor(dropped, random_), [&](const Arguments& arguments) {
       seccomp_data call = callOf(dropped.number, arguments);
       return without.run(call) != program_.run(call);
     });
   };
   for (size_t r = 0; r < all.size(); ++r) {
-    if (!all[r].profiles.has(GetParam())) continue;
+    if (!all[r].profiles.has(GetParam().profile)) continue;
     std::vector<Rule> fewer = all;
     fewer.erase(fewer.begin() + r);
     EXPECT_TRUE(changes(fewer, all[r])) << "the rule on " << all[r].call << " is dead: \"" << all[r].reason << "\"";
@@ -242,11 +257,11 @@ TEST_P(FilterTest, DroppingAnyRuleOrValueChangesADecision) {
 
 // The comparison itself can fail: a program made from another table is told apart.
 TEST_P(FilterTest, AWiderTableIsNoticed) {
-  std::vector<Rule> wider(policy::WORKER_SYSCALLS.begin(), policy::WORKER_SYSCALLS.end());
+  std::vector<Rule> wider(GetParam().rules.begin(), GetParam().rules.end());
   wider.push_back({"uname", SYS_uname, {}, policy::words::ALLOW, policy::ALL_PROFILES, "nobody needs it"});
-  BpfProgram program(policy::compileFilter(wider, GetParam()));
+  BpfProgram program(policy::compileFilter(wider, GetParam().profile));
   seccomp_data call = callOf(SYS_uname, {});
-  EXPECT_NE(program.run(call), decide(policy::WORKER_SYSCALLS, GetParam(), call));
+  EXPECT_NE(program.run(call), decide(GetParam().rules, GetParam().profile, call));
 }
 
 }  // namespace
