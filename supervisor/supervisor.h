@@ -31,6 +31,7 @@ struct Installation {
   kj::String typescript;  // worker/typescript/typescript.js, the Worker that strips types; for those who load TypeScript
   kj::String probe;     // tools/probe/glovebox-probe, the audit's stand-in for a worker
   kj::String glovebox;  // tools/glovebox, the command itself
+  kj::String gateway;   // tools/gateway/glovebox-gateway, which speaks HTTP with the outside
 };
 
 // Reads what the build wrote into `folder`. Without one: beside the running executable, or where GLOVEBOX_INSTALLATION says.

@@ -1,0 +1,66 @@
+#pragma once
+// A gateway, seen from the program that starts it: binds nothing itself, hands over sockets that are listening already, answers which
+// worker a request is for, and ends it in good order. The gateway ends with this object, and with the program.
+//
+// What the gateway says is what it makes of strangers' requests, and whoever has broken into it says what he likes: calls of `fetch` on
+// any target that `route` gives for some host, and nothing else.
+//
+// TODO(security): the line has no guard (ipc/guard.h) as workers' lines have: a gateway that was broken into can make this process use
+// memory, for questions that it never finishes.
+
+#include <kj/async.h>
+#include <kj/function.h>
+#include <kj/io.h>
+#include <kj/vector.h>
+
+#include "ipc/connection.h"
+#include "ipc/gateway.capnp.h"
+#include "ipc/uv-event-port.h"
+#include "policy/layers.h"
+
+namespace glovebox::gateway {
+
+// "127.0.0.1:8787", "[::1]:0" or "unix:/path". Throws with what to do if it cannot be had. The port 0 takes any that is free.
+kj::AutoCloseFd listenOn(kj::StringPtr address);
+// Where it listens, in the same form.
+kj::String addressOf(int listener);
+
+class GatewayProcess final: private kj::TaskSet::ErrorHandler {
+ public:
+  // Who answers for a host; null: nobody.
+  using Route = kj::Function<kj::Maybe<rpc::Target::Client>(kj::StringPtr host, uint8_t listener)>;
+
+  // `program` is glovebox-gateway, `flags` what its --help says; `port` outlives this. At most GATEWAY_LISTENERS_MAX listeners.
+  GatewayProcess(UvEventPort& port, kj::StringPtr program, kj::ArrayPtr<const kj::String> flags,
+                 kj::Vector<kj::AutoCloseFd> listeners, Route route);
+  ~GatewayProcess() noexcept(false);
+  KJ_DISALLOW_COPY(GatewayProcess);
+
+  // It is shut in and accepts: the layers in force. Rejects if it ends before; why stands on standard error.
+  kj::Promise<policy::LayerSet> whenStarted() { return started_.addBranch(); }
+
+  // What is under way gets its answer, nothing else is accepted, and then it ends.
+  void drain();
+
+  // The exit code, or minus the number of the signal.
+  kj::Promise<int> whenEnded() { return ended_.addBranch(); }
+
+ private:
+  class Host;
+
+  Route route_;
+  kj::PromiseFulfillerPair<policy::LayerSet> startedPair_ = kj::newPromiseAndFulfiller<policy::LayerSet>();
+  kj::ForkedPromise<policy::LayerSet> started_;
+  pid_t pid_ = -1;
+  kj::AutoCloseFd pidfd_;
+  kj::Own<UvFdObserver> exit_;
+  bool reaped_ = false;
+  kj::ForkedPromise<int> ended_;
+  kj::Maybe<kj::Own<RpcConnection>> line_;
+  kj::TaskSet tasks_;
+
+  int reap();
+  void taskFailed(kj::Exception&& exception) override;
+};
+
+}  // namespace glovebox::gateway
