@@ -139,6 +139,15 @@ export default class Server extends Base {
       c.enqueue(new TextEncoder().encode(texts.shift()));
     } });
   }
+  async readSizes(stream) {
+    const read = [];
+    for await (const chunk of stream) read.push(chunk.length + " of " + chunk[0]);
+    return read;
+  }
+  makeSizes(sizes) {
+    let i = 0;
+    return new ReadableStream({ pull(c) { if (i === sizes.length) return c.close(); c.enqueue(new Uint8Array(sizes[i]).fill(i)); i++; } });
+  }
   makeObjectStream() { return new ReadableStream({ start(c) { c.enqueue({ not: "bytes" }); c.close(); } }); }
   makeFailingStream() { return new ReadableStream({ pull(c) { c.error(new RangeError("source failed")); } }); }
   makeEndlessStream() {
@@ -479,6 +488,15 @@ export const RULES = table([
     for await (const chunk of await s.server.makeStream(["one ", "two ", "three"])) text += new TextDecoder().decode(chunk);
     return text;
   }, "one two three"),
+  // The large ones are pulled in pieces, while the small ones and the end come at once.
+  rule("chunks of all sizes arrive whole and in order, and then the end", async (s) => {
+    const sizes = [200_000, 3, 100_000, 5, 300_000];
+    let i = 0;
+    const there = await s.server.readSizes(new ReadableStream({ pull(c) { if (i === sizes.length) return c.close(); c.enqueue(new Uint8Array(sizes[i]).fill(i)); i++; } }));
+    const here = [];
+    for await (const chunk of await s.server.makeSizes(sizes)) here.push(`${chunk.length} of ${chunk[0]}`);
+    return [there, here];
+  }, [["200000 of 0", "3 of 1", "100000 of 2", "5 of 3", "300000 of 4"], ["200000 of 0", "3 of 1", "100000 of 2", "5 of 3", "300000 of 4"]]),
   rule("a WritableStream that is handed over is written to", async (s) => {
     const chunks = [];
     await s.server.writeAll(new WritableStream({ write(chunk) { chunks.push(new TextDecoder().decode(chunk)); }, close() { chunks.push("closed"); } }), ["a", "b"]);

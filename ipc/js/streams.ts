@@ -2,7 +2,7 @@
 // the receiver's stream asks for as much as it has room for. A WritableStream answers `write()`, `close()` and `abort()`.
 // Flow control is that nobody is sent what was not asked for.
 
-import { PlainError, PlainPromise, PlainTypeError, promiseThen } from "./primordials.ts";
+import { PlainError, PlainPromise, PlainTypeError, promiseThen, push, splice } from "./primordials.ts";
 import { RpcTarget } from "./receiver.ts";
 import { CapabilityState } from "./stub.ts";
 import type { Import } from "./stub-state.ts";
@@ -19,6 +19,7 @@ interface ByteController {
   close(): void;
   error(error: unknown): void;
 }
+interface Answer { state: "awaited" | "chunk" | "failure"; value: unknown }
 type ReadableClass = new (source: object, strategy: object) => Readable;
 type WritableClass = new (sink: object, strategy: object) => Writable;
 
@@ -118,33 +119,44 @@ export class StreamBridge {
     const { ReadableStream } = this.#classes;
     if (ReadableStream === undefined) throw new PlainError("This program has no ReadableStream.");
     const source = new CapabilityState("ServiceStub", imported);
-    let inFlight = 0;
+    // What was asked for and has not been delivered, in order. A large chunk is pulled and may come after a small one that follows it.
+    const asked: Answer[] = [];
     let ended = false;
     const fill = (controller: ByteController) => {
-      while (!ended && inFlight < CALLS_IN_FLIGHT_MAX && (controller.desiredSize ?? 0) > 0) {
-        inFlight++;
-        const call = source.ask(["read"], []);
-        const taken = promiseThen(call.result, (chunk) => {
-          inFlight--;
-          if (ended) return;
-          if (chunk === undefined) {
+      while (!ended && asked.length < CALLS_IN_FLIGHT_MAX && (controller.desiredSize ?? 0) > 0) {
+        const answer: Answer = { state: "awaited", value: undefined };
+        push(asked, answer);
+        const settle = (state: Answer["state"]) => (value: unknown) => {
+          answer.state = state;
+          answer.value = value;
+          deliver(controller);
+        };
+        promiseThen(source.ask(["read"], []).result, settle("chunk"), settle("failure"));
+      }
+    };
+    const deliver = (controller: ByteController) => {
+      try {
+        while (!ended && asked.length > 0 && asked[0]!.state !== "awaited") {
+          const { state, value } = asked[0]!;
+          splice(asked, 0, 1);
+          if (state === "failure") throw value;
+          if (value === undefined) {
             ended = true;
             source.dispose();
             controller.close();
             controller.byobRequest?.respond(0);
-          } else if (!(chunk instanceof Uint8Array)) {
+          } else if (!(value instanceof Uint8Array)) {
             throw new PlainError(PREMATURE);
-          } else {
-            if (chunk.byteLength > 0) controller.enqueue(chunk);
-            fill(controller);
+          } else if (value.byteLength > 0) {
+            controller.enqueue(value);
           }
-        });
-        promiseThen(taken, undefined, (error: unknown) => {
-          if (ended) return;
-          ended = true;
-          source.dispose();
-          controller.error(error);
-        });
+        }
+        fill(controller);
+      } catch (error) {
+        if (ended) return;
+        ended = true;
+        source.dispose();
+        controller.error(error);
       }
     };
     return new ReadableStream({
