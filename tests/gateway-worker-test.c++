@@ -17,7 +17,7 @@ namespace glovebox::test {
 namespace {
 
 // Sends and reads until the connection closes; in a thread of its own, because the loop is busy serving it.
-std::string exchange(const std::string& address, const std::string& request) {
+std::string converse(const std::string& address, const std::string& request) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in name{};
   name.sin_family = AF_INET;
@@ -63,7 +63,7 @@ class Served {
 
   std::string get(const std::string& path, const std::string& more = "", const std::string& body = "", const std::string& method = "GET") {
     auto text = method + " " + path + " HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n" + more + "\r\n" + body;
-    auto answer = std::async(std::launch::async, [this, text]() { return exchange(address_, text); });
+    auto answer = std::async(std::launch::async, [this, text]() { return converse(address_, text); });
     world_.turnUntil([&]() { return answer.wait_for(std::chrono::seconds(0)) == std::future_status::ready; });
     return answer.get();
   }

@@ -28,6 +28,15 @@ struct RunOptions {
 };
 int run(const RunOptions& options);
 
+struct DevOptions {
+  std::string project = ".";           // the folder, or the configuration in it
+  std::vector<std::string> with;       // more projects, for its services
+  std::string address;                 // HOST:PORT or unix:PATH
+  bool quiet = false;                  // no line for each request and reload
+  SupervisorOptions supervisor;
+};
+int dev(const DevOptions& options);
+
 struct TypesOptions {
   std::string project = ".";   // the folder, or the configuration in it
 };

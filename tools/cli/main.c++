@@ -136,6 +136,19 @@ void addRun(CLI::App& app, RunOptions& options) {
              "  echo 'export default { twice: (n) => n * 2 }' | glovebox run - --arg 21\n\n") + EXIT_CODES_HELP);
 }
 
+void addDev(CLI::App& app, DevOptions& options) {
+  app.add_option("DIR", options.project, "the project's folder, or its wrangler.jsonc, .json or .toml")->capture_default_str();
+  app.add_option("--listen", options.address, "address to serve on, or unix:PATH; port 0 takes a free one")->type_name("IP:PORT")->default_str("127.0.0.1:8787");
+  app.add_option("--with", options.with, "the folder of another project, for this one's services")->type_name("DIR")->allow_extra_args(false);
+  app.add_flag("--quiet", options.quiet, "no line for each request and reload");
+  addProfile(app, options.supervisor.profile);
+  addAllowMissing(app, options.supervisor.allowMissing);
+  app.footer("Prints one line when it is ready, and serves until SIGINT or SIGTERM. What workers log, and a line for each request,\n"
+             "goes to standard error. Requests under way when a file changes are finished by the code that they began with.\n\n"
+             "  glovebox dev examples/agent-sandbox\n"
+             "  curl http://127.0.0.1:8787");
+}
+
 void addServe(CLI::App& app, ServeOptions& options) {
   app.add_option("--socket", options.socket, "Unix socket to listen on; its mode is 0600")->type_name("PATH");
   app.add_option("--pool", options.supervisor.poolSize, "warm workers kept ready; unless given, suited to the machine")->check(WHOLE_NUMBER);
@@ -162,6 +175,10 @@ int parseAndRun(int argc, char** argv) {
   runOptions.supervisor.codeCacheMbMax = 0;   // and nothing is loaded again
   auto& runCommand = *app.add_subcommand("run", "Load a module in a fresh worker, call a method, print the result");
   addRun(runCommand, runOptions);
+
+  DevOptions devOptions;
+  auto& devCommand = *app.add_subcommand("dev", "Serve a project over HTTP, loaded anew when its files change");
+  addDev(devCommand, devOptions);
 
   TypesOptions typesOptions;
   auto& typesCommand = *app.add_subcommand("types", "Write worker-configuration.d.ts: the types of a project's env");
@@ -219,6 +236,7 @@ int parseAndRun(int argc, char** argv) {
     if (runOptions.compatibilityDate.empty()) runOptions.compatibilityDate = DEFAULT_COMPATIBILITY_DATE;
     return run(runOptions);
   }
+  if (devCommand.parsed()) return dev(devOptions);
   if (typesCommand.parsed()) return types(typesOptions);
   if (serveCommand.parsed()) {
     if (!serveOptions.config.empty()) readConfig(serveCommand, serveOptions.config);

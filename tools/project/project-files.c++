@@ -20,6 +20,8 @@ using cli::ModuleType;
 // Of those that rules make modules. A folder with more is not what somebody meant.
 constexpr size_t FILES_MAX = 2'000;
 constexpr int FOLDERS_DEEP_MAX = 32;
+// Watched, that is. The kernel bounds it too, for all of a user (fs.inotify.max_user_watches).
+constexpr size_t FOLDERS_MAX = 2'000;
 
 // What wrangler has, and what its bundler would know.
 const std::vector<ModuleRule>& defaultRules() {
@@ -75,7 +77,28 @@ void list(const ProjectConfig& config, const fs::path& top, const std::string& b
   }
 }
 
+void listFolders(const fs::path& folder, int depth, std::set<std::string>& folders) {
+  if (folders.size() > FOLDERS_MAX || depth > FOLDERS_DEEP_MAX || !folders.insert(folder.string()).second) return;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    auto name = entry->path().filename().string();
+    std::error_code ignored;
+    if (name != "node_modules" && name[0] != '.' && entry->is_directory(ignored) && !entry->is_symlink(ignored)) {
+      listFolders(entry->path(), depth + 1, folders);
+    }
+  }
+}
+
 }  // namespace
+
+std::vector<std::string> foldersOf(const ProjectConfig& config) {
+  auto main = (fs::path(config.folder) / config.main).lexically_normal();
+  std::set<std::string> folders{config.folder.empty() ? "." : config.folder};
+  std::set<std::string> below;
+  listFolders(main.parent_path().empty() ? fs::path(".") : main.parent_path(), 0, below);
+  folders.merge(below);
+  return {folders.begin(), folders.end()};
+}
 
 bool matchesGlob(std::string_view glob, std::string_view path) {
   auto patterns = segmentsOf(glob), names = segmentsOf(path);

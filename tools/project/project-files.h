@@ -15,6 +15,9 @@ namespace glovebox::project {
 // and those whose name begins with a dot are left out, as are links to folders and declarations (.d.ts). Throws cli::Failure.
 std::vector<cli::ModuleFile> readProjectFiles(const ProjectConfig& config);
 
+// Every folder whose files count: of the configuration, of the main module, and those below that. None twice.
+std::vector<std::string> foldersOf(const ProjectConfig& config);
+
 // The type that the rules give a file of that path: the project's own, then wrangler's default ones. False: none does.
 bool tryTypeByRules(const ProjectConfig& config, std::string_view path, cli::ModuleType& type);
 

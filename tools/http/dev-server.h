@@ -1,0 +1,60 @@
+#pragma once
+// A project that answers HTTP while it is being written: its worker is loaded anew whenever a file of it changes. Requests that are
+// under way end in the worker that they began in; the next ones go to the new one. While the files cannot be loaded, the worker of
+// before goes on answering.
+//
+// Runs in the command's process, on its supervisor's loop. Requests and answers are passed on unread, but for a line in the log.
+
+#include <kj/async.h>
+#include <kj/function.h>
+#include <kj/refcount.h>
+
+#include <string>
+#include <vector>
+
+#include "ipc/control.capnp.h"
+#include "ipc/uv-event-port.h"
+#include "tools/project/folder-watch.h"
+#include "tools/project/project-host.h"
+
+namespace glovebox::http {
+
+class DevServer {
+ public:
+  struct Hooks {
+    // Reads the configuration again. Throws cli::Failure.
+    kj::Function<std::vector<project::ProjectConfig>()> readProjects;
+    // A line about a reload or a request, without its end.
+    kj::Function<void(std::string)> log;
+  };
+
+  // All outlive it.
+  DevServer(UvEventPort& port, project::ProjectHost& host, Hooks hooks);
+  KJ_DISALLOW_COPY(DevServer);
+
+  // Loads the project for the first time. Rejects with cli::Failure's words if it cannot be.
+  kj::Promise<kj::Maybe<cli::Failure>> load();
+  // Never resolves; dropping it ends it.
+  kj::Promise<void> reloadOnChanges();
+
+  // Who answers requests: whatever worker there is when they come.
+  rpc::Target::Client target();
+
+ private:
+  class Front;
+  // One load of the project, kept for as long as a call on it is under way.
+  struct Generation final: public kj::Refcounted {
+    Generation(rpc::Worker::Client worker, rpc::Target::Client entrypoint): worker(kj::mv(worker)), entrypoint(kj::mv(entrypoint)) {}
+    ~Generation() noexcept(false) override = default;
+    rpc::Worker::Client worker;
+    rpc::Target::Client entrypoint;
+  };
+
+  UvEventPort& port_;
+  project::ProjectHost& host_;
+  Hooks hooks_;
+  project::FolderWatch watch_;
+  kj::Maybe<kj::Own<Generation>> current_;
+};
+
+}  // namespace glovebox::http
