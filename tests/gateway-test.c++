@@ -418,6 +418,23 @@ TEST(Gateway, EndsASlowBody) {
   EXPECT_EQ(client.rest(), "");
 }
 
+TEST(Gateway, EndsABodyOfManyShortPauses) {
+  GatewayWorld world({"--body-timeout-ms", "200"});
+  world.onFetch = [&](FetchContext context) -> kj::Promise<void> {
+    return seenRequest(context).stream.value().all().ignoreResult().catch_([](kj::Exception&&) {}).then([context]() mutable {
+      respond(context, {.bytes = "what there was"});
+    });
+  };
+  auto client = world.connect();
+  client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n");
+  bool ended = false;
+  for (int i = 0; i < 500 && !ended; i++) {
+    ended = kj::runCatchingExceptions([&]() { client.send("x"); }) != nullptr;
+    world.wait(world.timer().afterDelay(20 * kj::MILLISECONDS));
+  }
+  EXPECT_TRUE(ended);
+}
+
 TEST(Gateway, EndsAConnectionThatTakesNothing) {
   GatewayWorld world({"--write-timeout-ms", "200"});
   bool dropped = false;
@@ -799,6 +816,31 @@ TEST(Gateway, AClientThatIsGoneEndsTheCall) {
     client.stream().setsockopt(SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
   }
   EXPECT_TRUE(world.turnUntil([&]() { return cancelled; }));
+}
+
+TEST(Gateway, AClientThatClosesEndsTheCall) {
+  GatewayWorld world;
+  size_t called = 0, cancelled = 0;
+  world.onFetch = [&](FetchContext context) -> kj::Promise<void> {
+    called++;
+    auto ended = kj::defer([&]() { cancelled++; });
+    auto stream = seenRequest(context).stream;
+    if (!stream) return kj::Promise<void>(kj::NEVER_DONE).attach(kj::mv(ended));
+    return stream->all().then([](std::string) -> kj::Promise<void> { return kj::NEVER_DONE; }).attach(kj::mv(ended));
+  };
+  // With and without a body, and with something more in the pipe.
+  for (std::string request : {GET, GET + GET, std::string("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n")}) {
+    auto before = called;
+    auto client = world.connect();
+    client.send(request);
+    ASSERT_TRUE(world.turnUntil([&]() { return called == before + 1; }));
+    world.wait(world.timer().afterDelay(20 * kj::MILLISECONDS));
+    EXPECT_EQ(cancelled, before);
+    client.shutdown();
+    EXPECT_TRUE(world.turnUntil([&]() { return cancelled == before + 1; }));
+    EXPECT_EQ(client.rest(), "");
+  }
+  EXPECT_EQ(called, 3u);
 }
 
 TEST(Gateway, AClientThatIsGoneInTheMiddleOfItsBodyEndsTheStream) {

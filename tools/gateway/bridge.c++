@@ -279,7 +279,8 @@ kj::Promise<void> Bridge::request(kj::HttpMethod method, kj::StringPtr url, cons
                                   kj::AsyncInputStream& requestBody, Response& response) {
   auto exchange = kj::heap<Exchange>(*this, method, response);
   auto done = exchange->run(listener_, url, headers, requestBody);
-  return done.attach(kj::mv(exchange));
+  auto gone = gate_.whenGone().then([]() -> kj::Promise<void> { return KJ_EXCEPTION(DISCONNECTED, "the client is gone"); });
+  return done.exclusiveJoin(kj::mv(gone)).attach(kj::mv(exchange));
 }
 
 }  // namespace glovebox::gateway

@@ -31,6 +31,9 @@ constexpr size_t BODY_CHUNK_BYTES = 60 * 1024;
 constexpr size_t LINGER_BYTES_MAX = 256 * 1024;
 constexpr kj::Duration LINGER_TIME = 1 * kj::SECONDS;
 
+// A body may come slowly, but not as slowly as it likes: beyond bodyTimeout a second is granted for each so many bytes.
+constexpr uint64_t BODY_BYTES_PER_SECOND_MIN = 1024;
+
 // A body that came with its head travels in the call itself, which saves a call back for each small POST.
 constexpr size_t INLINE_BODY_BYTES = 16 * 1024;
 

@@ -50,6 +50,7 @@ kj::Promise<size_t> RequestGate::readHead(char* buffer, size_t maxBytes) {
 }
 
 kj::Promise<bool> RequestGate::fillHead() {
+  if (over_) return false;
   if (tryFinishHead()) return true;
   if (!pending_.empty()) return finishHead();
   return readMore().exclusiveJoin(timer_.afterDelay(limits_.idleTimeout).then([]() { return false; }))
@@ -77,11 +78,34 @@ kj::Promise<bool> RequestGate::readUntilHead() {
 }
 
 kj::Promise<bool> RequestGate::readMore() {
-  auto space = kj::heapArray<char>(HEAD_READ_BYTES);
-  auto read = socket_->tryRead(space.begin(), 1, space.size());
-  return read.then([this, space = kj::mv(space)](size_t got) {
-    pending_.append(space.begin(), got);
-    return got > 0;
+  if (!isReading_) {
+    isReading_ = true;
+    auto space = kj::heapArray<char>(HEAD_READ_BYTES);
+    auto read = socket_->tryRead(space.begin(), 1, space.size());
+    reading_ = read.then([this, space = kj::mv(space)](size_t got) {
+      isReading_ = false;
+      pending_.append(space.begin(), got);
+      return got > 0;
+    }, [this](kj::Exception&& e) -> bool {
+      isReading_ = false;
+      kj::throwFatalException(kj::mv(e));
+    }).fork();
+  }
+  return KJ_ASSERT_NONNULL(reading_).addBranch();
+}
+
+kj::Promise<void> RequestGate::whenGone() {
+  if (!body_.ended()) {
+    auto paf = kj::newPromiseAndFulfiller<void>();
+    bodyWhole_ = kj::mv(paf.fulfiller);
+    return paf.promise.then([this]() { return whenGone(); });
+  }
+  // Whoever has sent that much ahead of its turn is read from again when that comes.
+  if (over_ || last_ || pending_.size() > HEAD_BYTES_MAX) return kj::NEVER_DONE;
+  return readMore().then([this](bool got) -> kj::Promise<void> {
+    over_ = over_ || !got;
+    if (!got) return kj::READY_NOW;
+    return whenGone();
   });
 }
 
@@ -113,6 +137,9 @@ bool RequestGate::tryFinishHead() {
     if (pending_.empty()) pending_.shrink_to_fit();   // most connections are idle most of the time
     scanned_ = 0;
     continued_ = answered_ = false;
+    bodyWaited_ = 0 * kj::SECONDS;
+    bodyReceived_ = 0;
+    bodyWhole_ = nullptr;
   }
   return true;
 }
@@ -136,11 +163,11 @@ kj::Promise<size_t> RequestGate::linger() {
 }
 
 kj::Promise<void> RequestGate::discard(size_t bytes) {
-  auto space = kj::heapArray<char>(HEAD_READ_BYTES);
-  auto read = socket_->tryRead(space.begin(), 1, space.size());
-  return read.then([this, space = kj::mv(space), bytes](size_t got) -> kj::Promise<void> {
-    if (got == 0 || got >= bytes) return kj::READY_NOW;
-    return discard(bytes - got);
+  return readMore().then([this, bytes](bool got) -> kj::Promise<void> {
+    size_t now = pending_.size();
+    pending_.clear();
+    if (!got || now >= bytes) return kj::READY_NOW;
+    return discard(bytes - now);
   });
 }
 
@@ -169,8 +196,20 @@ kj::Promise<size_t> RequestGate::readBody(char* buffer, size_t maxBytes) {
     return sendContinue().then([this, buffer, maxBytes]() { return readBody(buffer, maxBytes); });
   }
   if (facts_.framing == Framing::LENGTH) maxBytes = std::min<uint64_t>(maxBytes, body_.certain());
-  return timer_.timeoutAfter(limits_.bodyTimeout, socket_->tryRead(buffer, 1, maxBytes))
-      .then([this, buffer](size_t got) -> size_t { return got == 0 ? 0 : takeBody({buffer, got}); },
+  if (isReading_) return readMore().then([this, buffer, maxBytes](bool got) { return got ? readBody(buffer, maxBytes) : kj::Promise<size_t>(size_t(0)); });
+  return receiveBody(buffer, maxBytes);
+}
+
+kj::Promise<size_t> RequestGate::receiveBody(char* buffer, size_t maxBytes) {
+  // Long pauses are over after the timeout, and so is a body that comes in many short ones.
+  auto left = limits_.bodyTimeout + bodyReceived_ / BODY_BYTES_PER_SECOND_MIN * kj::SECONDS - bodyWaited_;
+  auto begin = timer_.now();
+  return timer_.timeoutAfter(kj::min(left, limits_.bodyTimeout), socket_->tryRead(buffer, 1, maxBytes))
+      .then([this, buffer, begin](size_t got) -> size_t {
+              bodyWaited_ += timer_.now() - begin;
+              bodyReceived_ += got;
+              return got == 0 ? 0 : takeBody({buffer, got});
+            },
             [this](kj::Exception&& e) -> size_t {
               if (e.getType() == kj::Exception::Type::OVERLOADED) {
                 bodyRefusal_ = Refusal{408, "The request's body did not arrive in time."};
@@ -192,6 +231,10 @@ size_t RequestGate::takeBody(std::span<char> bytes) {
   }
   size_t size = std::get<size_t>(taken);
   if (size < bytes.size()) pending_.insert(0, bytes.data() + size, bytes.size() - size);
+  if (body_.ended()) {
+    KJ_IF_MAYBE(fulfiller, bodyWhole_) (*fulfiller)->fulfill();
+    bodyWhole_ = nullptr;
+  }
   return size;
 }
 

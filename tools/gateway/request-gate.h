@@ -39,6 +39,10 @@ class RequestGate final: public kj::AsyncIoStream {
   // The client waits for a word before it sends the body, and has got none.
   bool waitsForContinue() const;
 
+  // The client has closed its side, with all of the request sent. As with other servers that stand before others, who says no more is
+  // taken to be gone: there is no telling a client that was killed from one that waits.
+  kj::Promise<void> whenGone();
+
   // The answer that is being sent is the connection's last: kj-http says so to the client, and goes on reading.
   void endAfterThis() { last_ = true; }
 
@@ -70,12 +74,20 @@ class RequestGate final: public kj::AsyncIoStream {
   bool continued_ = false;   // the client is sending its body, told or not
   bool answered_ = false;    // something was written since the head
   bool cut_ = false;
+  kj::Duration bodyWaited_ = 0 * kj::SECONDS;   // for the client, all in all
+  uint64_t bodyReceived_ = 0;
+  kj::Maybe<kj::Own<kj::PromiseFulfiller<void>>> bodyWhole_;
+
+  // A read into `pending_` that goes on even if nobody waits for it any more: what it got would be lost otherwise.
+  kj::Maybe<kj::ForkedPromise<bool>> reading_;
+  bool isReading_ = false;
 
   kj::Promise<size_t> readSome(char* buffer, size_t maxBytes);
   kj::Promise<size_t> readHead(char* buffer, size_t maxBytes);
   kj::Promise<size_t> readBody(char* buffer, size_t maxBytes);
   kj::Promise<size_t> linger();
   kj::Promise<void> discard(size_t bytes);
+  kj::Promise<size_t> receiveBody(char* buffer, size_t maxBytes);
   size_t giveHead(char* buffer, size_t maxBytes);
   size_t takeBody(std::span<char> bytes);
 
