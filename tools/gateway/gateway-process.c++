@@ -134,14 +134,16 @@ GatewayProcess::GatewayProcess(UvEventPort& port, kj::StringPtr program, kj::Arr
 
 GatewayProcess::~GatewayProcess() noexcept(false) {
   line_ = nullptr;
-  if (!reaped_) {
-    signalPidfd(pidfd_, SIGKILL);
-    reap();
-  }
+  kill();
+  if (!reaped_) reap();
 }
 
 void GatewayProcess::drain() {
   if (!reaped_) signalPidfd(pidfd_, SIGTERM);
+}
+
+void GatewayProcess::kill() {
+  if (!reaped_) signalPidfd(pidfd_, SIGKILL);
 }
 
 int GatewayProcess::reap() {

@@ -20,7 +20,8 @@
 
 namespace glovebox::gateway {
 
-// "127.0.0.1:8787", "[::1]:0" or "unix:/path". Throws with what to do if it cannot be had. The port 0 takes any that is free.
+// "127.0.0.1:8787", "[::1]:0" or "unix:/path". Throws with what to do if it cannot be had. The port 0 takes any that is free. A
+// Unix socket's name stays in the file system, for the caller to remove.
 kj::AutoCloseFd listenOn(kj::StringPtr address);
 // Where it listens, in the same form.
 kj::String addressOf(int listener);
@@ -41,6 +42,8 @@ class GatewayProcess final: private kj::TaskSet::ErrorHandler {
 
   // What is under way gets its answer, nothing else is accepted, and then it ends.
   void drain();
+
+  void kill();
 
   // The exit code, or minus the number of the signal.
   kj::Promise<int> whenEnded() { return ended_.addBranch(); }
