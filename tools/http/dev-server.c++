@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "ipc/payload.h"
+#include "tools/cli/thrown.h"
 #include "tools/http/request-line.h"
 #include "tools/project/project-files.h"
 
@@ -15,6 +17,16 @@ namespace {
 
 // An editor writes several files, and each in several steps.
 constexpr kj::Duration SETTLE_TIME = 30 * kj::MILLISECONDS;
+
+// What a handler threw, with its stack. It comes from a worker, so it may be anything.
+std::string describe(rpc::Payload::Reader thrown) {
+  if (!thrown.isValue()) return "Uncaught: an exception too large to be shown";
+  std::string text;
+  KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() { text = cli::describeThrown(readInlinePayload(thrown).graph); })) {
+    return std::string("Uncaught: an exception that cannot be read: ") + exception->getDescription().cStr();
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -44,6 +56,8 @@ class DevServer::Front final: public rpc::Target::Server {
           auto ms = (server_.port_.getTimer().now() - start) / kj::MILLISECONDS;
           auto status = response.isValue() ? readStatus(response.getValue()) : 0;
           auto outcome = status != 0 ? std::to_string(status) : response.isEnded() ? "ended" : response.isThrown() ? "threw" : "no Response";
+          if (response.isThrown()) server_.hooks_.log(describe(response.getThrown()));
+          if (response.isEnded()) server_.hooks_.log(response.getEnded().getMessage().cStr());
           server_.hooks_.log(line.method + " " + line.path + " " + outcome + " (" + std::to_string(ms) + " ms)");
         })
         .attach(kj::addRef(generation));
