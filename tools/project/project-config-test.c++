@@ -163,7 +163,8 @@ TEST(ProjectConfig, WhatIsNestedWithoutEndIsRefused) {
 
 // Cut or changed anywhere, it is read or refused in words; nothing else may come out.
 TEST(ProjectConfig, DamagedFilesAreReadOrRefused) {
-  for (auto [text, file]: {std::pair(std::string(JSONC), "wrangler.jsonc"), std::pair(std::string(TOML), "wrangler.toml")}) {
+  for (auto& example: {std::pair(JSONC, "wrangler.jsonc"), std::pair(TOML, "wrangler.toml")}) {
+    std::string text = example.first, file = example.second;
     size_t refused = 0;
     auto look = [&](const std::string& damaged) {
       auto words = failureOf(damaged, file);
