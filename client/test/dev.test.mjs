@@ -1,0 +1,140 @@
+// glovebox dev: a project on HTTP, as somebody has it who is writing it.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const ROOT = realpathSync(fileURLToPath(new URL("../..", import.meta.url)));
+const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const running = [];
+const folders = [];
+after(() => {
+  for (const child of running) child.kill("SIGKILL");
+  for (const folder of folders) rmSync(folder, { recursive: true });
+});
+
+// `words`: what it has said on standard error so far.
+async function dev(folder, ...flags) {
+  const child = spawn(process.env.GLOVEBOX_COMMAND, ["dev", folder, "--listen", "127.0.0.1:0", ...flags], { stdio: ["ignore", "pipe", "pipe"] });
+  running.push(child);
+  const server = { child, words: "", url: "", ended: new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal))) };
+  child.stderr.setEncoding("utf8").on("data", (text) => { server.words += text; });
+  await new Promise((resolve, reject) => {
+    child.stdout.setEncoding("utf8").on("data", (text) => {
+      server.url = /^Ready on (http:\S+) /.exec(text)?.[1];
+      resolve();
+    });
+    child.once("exit", (code) => reject(new Error(`ended with ${code}: ${server.words}`)));
+  });
+  server.says = async (pattern) => {
+    for (let i = 0; i < 500 && !pattern.test(server.words); i++) await later(10);
+    assert.match(server.words, pattern);
+  };
+  return server;
+}
+
+function project(source, config = {}) {
+  const folder = mkdtempSync(path.join(tmpdir(), "glovebox-dev-"));
+  folders.push(folder);
+  writeFileSync(path.join(folder, "wrangler.jsonc"), JSON.stringify({ name: "written", main: "index.ts", compatibility_date: "2026-04-15", ...config }));
+  const write = (text) => writeFileSync(path.join(folder, "index.ts"), text);
+  write(source);
+  return { folder, write };
+}
+const answering = (text) => `export default { async fetch(request: Request): Promise<Response> { return new Response(${JSON.stringify(text)}); } };`;
+
+// On a connection that is kept, as a browser's.
+const agent = new http.Agent({ keepAlive: true });
+after(() => agent.destroy());
+function get(url) {
+  return new Promise((resolve, reject) => {
+    http.get(url, { agent }, (response) => {
+      let body = "";
+      response.setEncoding("utf8").on("data", (text) => { body += text; }).once("end", () => resolve({ status: response.statusCode, body }));
+      response.once("error", reject);
+    }).once("error", reject);
+  });
+}
+
+test("a project with a loader runs what an agent wrote, for each request", async () => {
+  const server = await dev(path.join(ROOT, "examples/agent-sandbox"));
+  for (let i = 0; i < 3; i++) {
+    const { status, body } = await get(server.url);
+    assert.equal(status, 200);
+    const { doubled, ts } = JSON.parse(body);
+    assert.equal(doubled, 42);
+    assert.ok(Math.abs(Date.now() - ts) < 60_000);
+  }
+  await server.says(/^GET \/ 200 \(\d+ ms\)$/m);
+  server.child.kill("SIGTERM");
+  assert.equal(await server.ended, 0);
+});
+
+test("no request fails while the code changes a hundred times", async () => {
+  const { folder, write } = project(answering("0"));
+  const server = await dev(folder, "--quiet");
+  const failures = [];
+  const seen = new Set();
+  let done = false;
+  const asking = Array.from({ length: 4 }, async () => {
+    while (!done) {
+      try {
+        const { status, body } = await get(server.url);
+        if (status !== 200) failures.push(`${status} ${body}`);
+        seen.add(body);
+      } catch (error) {
+        failures.push(error.message);
+      }
+    }
+  });
+  for (let i = 1; i <= 100; i++) {
+    write(answering(`${i}`));
+    await later(i % 10 === 0 ? 60 : 5);
+  }
+  for (let i = 0; i < 500 && !seen.has("100"); i++) await later(10);
+  done = true;
+  await Promise.all(asking);
+  assert.deepEqual(failures.slice(0, 5), []);
+  assert.ok(seen.has("100"));
+  assert.ok(seen.size > 2, `only ${[...seen]} were seen`);
+});
+
+test("code that cannot be loaded is told, and the code before it goes on", async () => {
+  const { folder, write } = project(answering("good"));
+  const server = await dev(folder);
+  assert.equal((await get(server.url)).body, "good");
+  write("export default { fetch() { return ??? } };");
+  await server.says(/^not reloaded: .*index\.ts:1:\d+/m);
+  assert.equal((await get(server.url)).body, "good");
+  write(answering("better"));
+  await server.says(/^reloaded$/m);
+  assert.equal((await get(server.url)).body, "better");
+});
+
+test("what the code logs and throws stands in the terminal, not in the answer", async () => {
+  const { folder } = project(`export default { fetch(request) { console.log("asked for", new URL(request.url).pathname); throw new TypeError("the secret"); } };`);
+  const server = await dev(folder);
+  const { status, body } = await get(`${server.url}/x?y=1`);
+  assert.equal(status, 500);
+  assert.doesNotMatch(body, /secret/);
+  await server.says(/^written: asked for \/x$/m);
+  await server.says(/^TypeError: the secret\n {4}at .*index\.ts:1:/m);
+  await server.says(/^GET \/x\?y=1 threw \(\d+ ms\)$/m);
+});
+
+test("a project that is not there, and an address that cannot be had, are told before anything starts", async () => {
+  for (const [words, pattern] of [[["dev", "/nowhere"], /nowhere/], [["dev", path.join(ROOT, "examples/agent-sandbox"), "--listen", "127.0.0.1"], /HOST:PORT/]]) {
+    const child = spawn(process.env.GLOVEBOX_COMMAND, words, { stdio: ["ignore", "ignore", "pipe"] });
+    let errors = "";
+    child.stderr.setEncoding("utf8").on("data", (text) => { errors += text; });
+    const code = await new Promise((resolve) => child.once("close", resolve));
+    assert.ok(code > 0);
+    assert.match(errors, pattern);
+  }
+});
