@@ -52,6 +52,10 @@ struct WorkerCode {
   tails @6 :List(Target);
   # Each is told of every call on the worker when that has ended: `tail(events)`, one TraceItem an event (Cloudflare's tail
   # workers). At most TAILS_MAX.
+
+  outbound @7 :UInt32;
+  # Where the worker's global fetch() goes: which of env's externals, counted from 1; a `stub` or `service` that answers `fetch` with
+  # a Response (PlatformObject in value.capnp), as an entrypoint does. No node of env needs to refer to it. 0: nowhere, fetch() is refused.
 }
 
 struct Module {

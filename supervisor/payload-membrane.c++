@@ -94,6 +94,7 @@ void copyHeadOfCode(rpc::WorkerCode::Reader from, rpc::WorkerCode::Builder to) {
   auto copy = to.initCompatibilityFlags(flags.size());
   for (auto i: kj::indices(flags)) copy.set(i, flags[i]);
   to.setMainModule(from.getMainModule());
+  to.setOutbound(from.getOutbound());   // a number among env's externals, which cross with env
 }
 
 kj::String cleanLabel(kj::ArrayPtr<const char> label) {

@@ -545,6 +545,7 @@ void CallServer::writeCode(WorkerSource& source, Message& message, CapabilityOf 
   auto flags = code.initCompatibilityFlags(uint(source.compatibilityFlags.size()));
   for (auto i: kj::indices(flags)) flags.set(uint(i), source.compatibilityFlags[i].c_str());
   code.setMainModule(source.mainModule.c_str());
+  code.setOutbound(source.outbound);
   writeLimits(source.limits, code.initLimits());
   size_t bytes = 0;
   for (auto& module: source.modules) bytes += module.name.size() + module.body.size() + 64;

@@ -92,7 +92,8 @@ TEST_F(Calls, AnEntrypointClassIsMadeForEachCallAndShowsOnlyItsPrototype) {
     EXPECT_EQ(worker.call(name, {}, "Named"),
               thrown("TypeError: The RPC receiver does not implement the method \"" + last + "\"."));
   }
-  for (auto name: {"fetch", "constructor", "dup"}) {
+  EXPECT_EQ(worker.call("fetch", {}, "Named"), thrown("TypeError: fetch() of an entrypoint is called with one Request."));
+  for (auto name: {"connect", "constructor", "dup"}) {
     EXPECT_EQ(worker.call(name, {}, "Named"),
               thrown("TypeError: '" + std::string(name) + "' is a reserved method and cannot be called over RPC."));
   }

@@ -443,10 +443,10 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
 
   // `code` is the runtime's own object (WorkerCode in ipc/js/wire.ts), checked. False: an exception is pending.
   bool toSource(v8::Local<v8::Object> code, WorkerSource& source) {
-    v8::Local<v8::Value> date, flags, main, modules, env, limits, tails;
+    v8::Local<v8::Value> date, flags, main, modules, env, limits, tails, outbound;
     if (!get(code, "compatibilityDate", date) || !get(code, "compatibilityFlags", flags) || !get(code, "mainModule", main) ||
         !get(code, "modules", modules) || !get(code, "env", env) || !get(code, "limits", limits) ||
-        !get(code, "tails", tails)) {
+        !get(code, "tails", tails) || !get(code, "outbound", outbound)) {
       return false;
     }
     source.compatibilityDate = utf8(date);
@@ -463,7 +463,17 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
       if (!moduleList->Get(engine_.context(), i).ToLocal(&module) || !addModule(module.As<v8::Object>(), source)) return false;
     }
     if (!readLimits(limits, source.limits)) return false;
+    if (env->IsUndefined() && !outbound->IsUndefined()) env = v8::Object::New(isolate_);
     if (!env->IsUndefined() && !toGraph(engine_.context(), env, source.env)) return false;
+    if (!outbound->IsUndefined()) {
+      ValueGraph stub;
+      if (!toGraph(engine_.context(), outbound, stub)) return false;
+      for (auto& external : stub.externals) {
+        external.label = "globalOutbound";
+        source.env.externals.push_back(external);
+      }
+      source.outbound = uint32_t(source.env.externals.size());
+    }
     // Each is a stub, so what matters of the array are its externals.
     return tails.As<v8::Array>()->Length() == 0 || toGraph(engine_.context(), tails, source.tails);
   }
@@ -549,6 +559,14 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
 
   // -- Starting ------------------------------------------------------------------------------------------------------
 
+  // The import where fetch() goes; 0: nowhere.
+  static uint64_t outboundOf(const WorkerSource& source) {
+    if (source.outbound == 0 || source.outbound > source.env.externals.size()) return 0;
+    auto& external = source.env.externals[source.outbound - 1];
+    bool isEntrypoint = external.kind == ValueExternal::Kind::SERVICE || external.kind == ValueExternal::Kind::STUB;
+    return isEntrypoint ? external.id : 0;
+  }
+
   void evaluate(WorkerSource& source) {
     auto context = engine_.context();
     v8::TryCatch tryCatch(isolate_);
@@ -559,7 +577,7 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     v8::Local<v8::Promise> done;
     engine_.setCurrentInvocation(0);
     if ((!source.env.nodes.empty() && !fromGraph(context, source.env).ToLocal(&env)) ||
-        callFunction(begin_, {env, v8::Boolean::New(isolate_, stubsAreGivenAway(source))}).IsEmpty()) {
+        callFunction(begin_, {env, v8::Boolean::New(isolate_, stubsAreGivenAway(source)), v8::Number::New(isolate_, double(outboundOf(source)))}).IsEmpty()) {
       return startFailed(tryCatch);
     }
     modules_->add(std::move(source.modules));

@@ -93,6 +93,7 @@ class WorkerProcessImpl final: public rpc::WorkerProcess::Server {
       auto problem = tryImport(calls_, code.getEnv(), source.env);
       KJ_IF_MAYBE(text, problem) source.problem = kj::str("Uncaught Error: the env is not valid: ", *text).cStr();
     }
+    source.outbound = code.getOutbound();
     // Caches stay in the message until they are used; without any it only takes room.
     if (caches.size() == 0) context.releaseParams();
     bool ok = host_.start(kj::mv(source));

@@ -27,6 +27,7 @@ struct WorkerSource {
   std::string mainModule;
   std::vector<ModuleSource> modules;
   ValueGraph env;             // empty: {}
+  uint32_t outbound = 0;      // where fetch() goes: which of env's externals, counted from 1; 0: nowhere
   ValueGraph tails;           // of a worker that a worker loads: its externals
   std::string problem;        // not empty: something of this was malformed, and the start fails with this text
   WorkerLimits limits;        // of a worker that a worker loads, what is asked for

@@ -122,6 +122,8 @@ void writeCode(napi_env env, napi_value from, rpc::WorkerCode::Builder to) {
   auto flagList = to.initCompatibilityFlags(uint(flags.size()));
   for (auto i: kj::indices(flags)) flagList.set(uint(i), flags[i]);
   to.setMainModule(toString(env, property(env, from, "mainModule"), "mainModule"));
+  auto outbound = property(env, from, "outbound");
+  if (!isUndefined(env, outbound)) to.setOutbound(uint32_t(toNumber(env, outbound, "outbound")));
   auto modules = property(env, from, "modules");
   auto count = arrayLength(env, modules, "modules");
   auto moduleList = to.initModules(count);

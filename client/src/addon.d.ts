@@ -66,6 +66,7 @@ interface NativeCode {
   mainModule: string;
   modules: { name: string; kind: "js" | "cjs" | "text" | "json" | "data" | "wasm"; body: string | Uint8Array }[];
   env: ValueBytes | undefined;
+  outbound: number;   // of envExternals, counted from 1: where fetch() goes; 0: nowhere
   envExternals: NativeExternal[];
   limits: WorkerLimits | undefined;
   tails?: NativeExternal[];   // absent: none

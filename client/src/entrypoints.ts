@@ -1,6 +1,6 @@
 // Entrypoints that live in a Node program: what `ctx.exports.X({ props })` is in a worker, `entrypoint(X, { props, env })` is here.
 
-import { WorkerEntrypoint, find, inherits } from "../../ipc/js/receiver.ts";
+import { WorkerEntrypoint, inherits } from "../../ipc/js/receiver.ts";
 import type { Root } from "../../ipc/js/receiver.ts";
 import { EntrypointReference } from "../../ipc/js/session.ts";
 import type { Session } from "../../ipc/js/session.ts";
@@ -32,7 +32,7 @@ export class EntrypointMaker {
   }
 
   call(session: Session, scope: Scope | undefined, call: number, path: string[], args: unknown[] | undefined, params: CapabilityState[]): void {
-    void session.run(call, 0, scope, params, () => session.reach(find(this.#root(), path), args));
+    void session.run(call, 0, scope, params, () => session.enter(this.#root(), path, args));
   }
 
   #root(): Root {

@@ -10,6 +10,7 @@ import { decode, encode } from "./codec.ts";
 import type { CodecHooks } from "./codec.ts";
 import { GloveboxError } from "./errors.ts";
 import type { EntrypointMaker } from "./entrypoints.ts";
+import { http } from "./http.ts";
 
 export interface LogMessage {
   level: "debug" | "info" | "log" | "warn" | "error";
@@ -96,7 +97,8 @@ export class ClientLine implements Wire, NativeEvents {
   byName(loader: number, act: NameAct, name: string): number { return this.#line.byName(loader, act, name); }
 
   #nativeCode(code: WorkerCode): NativeCode {
-    const env = code.env === undefined ? undefined : encode(code.env, this.#hooks, ENV_BYTES_MAX);
+    const env = code.env === undefined && code.outbound === undefined ? undefined : encode(code.env ?? {}, this.#hooks, ENV_BYTES_MAX);
+    if (env !== undefined && code.outbound !== undefined) env.externals.push({ ...this.session.externalOf(code.outbound)!, label: "globalOutbound" });
     return {
       compatibilityDate: code.compatibilityDate,
       compatibilityFlags: code.compatibilityFlags,
@@ -104,6 +106,7 @@ export class ClientLine implements Wire, NativeEvents {
       modules: code.modules,
       env: env?.bytes,
       envExternals: env?.externals ?? [],
+      outbound: code.outbound === undefined ? 0 : env!.externals.length,
       limits: code.limits,
       tails: this.session.externalsOfTails(code.tails),
     };
@@ -212,4 +215,6 @@ const host: Host = {
   // As for anything else that is thrown where nobody catches it.
   report: (error) => queueMicrotask(() => { throw error; }),
   streams: globalThis as unknown as Host["streams"],
+  http,
+  outbound: undefined,
 };

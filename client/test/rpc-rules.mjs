@@ -234,7 +234,7 @@ export const RULES = table([
     [NOT("own"), "TypeError: Cannot read private member #n from an object whose class did not declare it (remote)"]),
   rule("a proxy of a plain object shows what a plain object does", async (s) => s.server.proxiedPlain.a, 1),
   rule("reserved names of an entrypoint", async (s, kit) => [await kit.raw(s.server, ["constructor"], []), await kit.raw(s.server, ["dup"], []), await kit.raw(s.server, ["alarm"], []), await kit.raw(s.server, ["fetch"], [])],
-    [RESERVED("constructor"), RESERVED("dup"), RESERVED("alarm"), RESERVED("fetch")]),
+    [RESERVED("constructor"), RESERVED("dup"), RESERVED("alarm"), "TypeError: fetch() of an entrypoint is called with one Request. (remote)"]),
   rule("fetch of an RpcTarget is an ordinary method", async (s) => s.server.makeCounter(1).fetch("it"), "an ordinary method: it"),
   rule("what Object.prototype has is nobody's method", async (s, kit) => {
     const results = [];

@@ -304,7 +304,10 @@ export interface WorkerCode {
    * of other workers. At most 8. Absent: none.
    */
   tails?: object[] | undefined;
-  /** Absent and null are the same: no network. This version refuses anything else. */
+  /**
+   * An entrypoint that answers the worker's global `fetch()`: of this program (`entrypoint()`) or of another worker. Null: none, `fetch()` is
+   * refused. Absent: as null; for what a worker loads, that worker's own.
+   */
   globalOutbound?: object | null | undefined;
 }
 
@@ -434,11 +437,14 @@ export type Entrypoint<T = unknown> = ServiceStub & (
   : T extends { readonly __WORKER_ENTRYPOINT_BRAND: any } ? Provider<T, ReservedOnEntrypoints>
   : Handlers<T>);
 
+/** Of whatever types the program has for the platform. */
+type PlatformResponse = typeof globalThis extends { Response: { prototype: infer R } } ? R : any;
+
 export interface ServiceStub extends Disposable {
   dup(): this;
-  /** Rejects: this version carries method calls, not HTTP. */
-  fetch(input: any, init?: any): Promise<never>;
-  /** Rejects, as `fetch()` does. `any`, because it is a socket elsewhere. */
+  /** The entrypoint's `fetch` handler, with what the global `fetch()` takes. Redirects are followed to the same entrypoint. */
+  fetch(input: any, init?: any): Promise<PlatformResponse>;
+  /** Rejects: this version carries requests and method calls, not sockets. `any`, because it is a socket elsewhere. */
   connect(address: any, options?: any): any;
 }
 export const ServiceStub: abstract new () => ServiceStub;

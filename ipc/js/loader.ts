@@ -11,7 +11,7 @@ import {
 import { checkLimits } from "./limits.ts";
 import type { WorkerLimits } from "./limits.ts";
 import { EntrypointReference, textOf } from "./session.ts";
-import type { Session } from "./session.ts";
+import type { Host, Session } from "./session.ts";
 import { CapabilityState, stubDisposed } from "./stub.ts";
 import { newScope, stubOf } from "./stub-state.ts";
 import type { Import, Scope } from "./stub-state.ts";
@@ -69,7 +69,7 @@ export class WorkerLoader {
     if (!isObject(code)) throw new PlainTypeError("Failed to execute 'load' on 'WorkerLoader': parameter 1 is not of type 'WorkerCode'.");
     const session = this.#import.session;
     session.check(this.#import);
-    const checked = checkCode(code, this.#strip);
+    const checked = checkCode(code, session.host, this.#strip);
     if (!isReady(checked)) {
       const worker = this.#promise(session.host.owner());
       void this.#fulfill(worker, () => this.#strip!(checked));
@@ -89,7 +89,7 @@ export class WorkerLoader {
     session.check(this.#import);
     if (name === undefined || name === null) {
       const worker = this.#promise(session.host.owner());
-      void this.#fulfill(worker, async () => ready(checkGiven(await (getCode as GetCode)(), this.#strip), this.#strip));
+      void this.#fulfill(worker, async () => ready(checkGiven(await (getCode as GetCode)(), session.host, this.#strip), this.#strip));
       return this.#ownStub(worker);
     }
     const id = checkName(name);
@@ -183,7 +183,7 @@ export class WorkerLoader {
 export async function giveCode(session: Session, call: CallNumber, factory: CodeFactory, scope: Scope | undefined): Promise<void> {
   try {
     const { getCode, strip } = factory;
-    const code = await ready(checkGiven(await getCode(), strip), strip);
+    const code = await ready(checkGiven(await getCode(), session.host, strip), strip);
     session.writing(scope, () => session.wire.giveCode(call, code));
   } catch (error) {
     const words = `The code of the worker "${factory.name}" could not be had: ${textOf(error)}`;
@@ -192,9 +192,9 @@ export async function giveCode(session: Session, call: CallNumber, factory: Code
   }
 }
 
-function checkGiven(code: unknown, strip: Strip | undefined): GivenCode {
+function checkGiven(code: unknown, host: Host, strip: Strip | undefined): GivenCode {
   if (!isObject(code)) throw new PlainTypeError("Incorrect type for Promise: the Promise did not resolve to 'WorkerCode'.");
-  return checkCode(code, strip);
+  return checkCode(code, host, strip);
 }
 
 async function ready(code: GivenCode, strip: Strip | undefined): Promise<WorkerCode> { return isReady(code) ? code : strip!(code); }
@@ -309,7 +309,7 @@ function fieldError(field: string, type: string, expected: string): Error {
   return new PlainTypeError(`Incorrect type for the '${field}' field on '${type}': the provided value is not of type '${expected}'.`);
 }
 
-function checkCode(code: Fields, strip: Strip | undefined): GivenCode {
+function checkCode(code: Fields, host: Host, strip: Strip | undefined): GivenCode {
   const { compatibilityDate, compatibilityFlags, mainModule, modules, env, limits, globalOutbound, tails, streamingTails, allowExperimental, typescript } = code;
   if (typeof modules !== "object" || modules === null) throw fieldError("modules", "WorkerCode", "object");
   if (typeof mainModule !== "string") throw fieldError("mainModule", "WorkerCode", "string");
@@ -319,11 +319,7 @@ function checkCode(code: Fields, strip: Strip | undefined): GivenCode {
     if (!isArray(compatibilityFlags)) throw fieldError("compatibilityFlags", "WorkerCode", "Array");
     for (let i = 0; i < compatibilityFlags.length; i++) push(flags, `${compatibilityFlags[i] as string}`);
   }
-  if (globalOutbound !== undefined && globalOutbound !== null) {
-    throw new PlainTypeError(
-      "Incorrect type for the 'globalOutbound' field on 'WorkerCode': got a value, expected null or nothing. This version of " +
-      "Glovebox gives workers no network; hand them capabilities in `env` instead.");
-  }
+  if (globalOutbound !== undefined && globalOutbound !== null && !isEntrypoint(globalOutbound)) throw fieldError("globalOutbound", "WorkerCode", "Fetcher");
   if (allowExperimental === true) {
     throw new PlainError("'allowExperimental' is only allowed when the calling worker has the 'experimental' compat flag set.");
   }
@@ -340,6 +336,7 @@ function checkCode(code: Fields, strip: Strip | undefined): GivenCode {
     mainModule,
     modules: checkModules(modules as Fields, typescript === true),
     env: env as object | undefined,
+    outbound: globalOutbound === undefined ? host.outbound : globalOutbound === null ? undefined : globalOutbound as object,
     limits: checkLimits(limits, "WorkerCode"),
     tails: checkTails(tails),
   };

@@ -3,6 +3,8 @@
 
 import { PlainError, Table, apply, dataCloneError, defineProperty, getOwnPropertyDescriptor, push, symbolDispose } from "./primordials.ts";
 import { Call, CapabilityState, otherRequest, promiseOf, stubDisposed } from "./stub.ts";
+import { isFetch, serveFetch } from "./fetch.ts";
+import type { Http } from "./fetch.ts";
 import { find, inherits, isCallableInstance, RpcTarget, use } from "./receiver.ts";
 import type { Callable, Found, Root } from "./receiver.ts";
 import { Import, stubOf } from "./stub-state.ts";
@@ -42,6 +44,9 @@ export interface Host {
   makeEnding(code: string, message: string): Error;
   report(error: unknown): void;
   readonly streams: StreamClasses;
+  readonly http: Http;
+  // Where fetch() of what this one loads goes if nothing else is said: to where its own goes. Undefined: nowhere.
+  readonly outbound: object | undefined;
 }
 
 // An object of ours that somebody else holds.
@@ -436,6 +441,11 @@ export class Session implements WireEvents {
   reach(found: Found, args: unknown[] | undefined): unknown {
     if (!("stub" in found)) return use(found, args);
     return promiseOf((found.stub as CapabilityState).ask(found.path, args));
+  }
+
+  // A call on an entrypoint: a request to its handler, or a method.
+  enter(root: Root, path: string[], args: unknown[] | undefined): unknown {
+    return isFetch(path, args) ? serveFetch(root, args, this.host.http) : this.reach(find(root, path), args);
   }
 
   // Runs a call's code and answers it; afterwards its parameters are disposed of.

@@ -6,6 +6,7 @@ import {
   PlainError, PlainPromise, PlainTypeError, apply, captureStackTrace, defineProperty, getOwnPropertyDescriptor, hasOwn, indexOf, objectPrototype, promiseThen, slice,
   symbolAsyncDispose, symbolDispose, toStringTag,
 } from "./primordials.ts";
+import { fetchBy } from "./fetch.ts";
 import { PATH_DEPTH_MAX, isCallableInstance, notFunction, notImplemented, notPipelinable } from "./receiver.ts";
 import type { Session } from "./session.ts";
 import { stamp, stubOf } from "./stub-state.ts";
@@ -373,14 +374,17 @@ export class RpcStub {
 export class ServiceStub {
   constructor() { throw new PlainTypeError("Illegal constructor"); }
   dup(): object { return stateOf(this, CapabilityState).dup(); }
-  fetch(): Promise<never> { return noHttp("fetch"); }
-  connect(): Promise<never> { return noHttp("connect"); }
+  // The entrypoint's handler of requests. Redirects go to the same entrypoint.
+  async fetch(input: unknown, init: unknown = undefined): Promise<object> { return fetchFrom(stateOf(this, CapabilityState), input, init); }
+  async connect(): Promise<never> {
+    throw new PlainError("connect() on an entrypoint is not available: this version of Glovebox carries requests and method calls, not sockets.");
+  }
 }
 
-async function noHttp(name: string): Promise<never> {
-  throw new PlainError(`${name}() on an entrypoint is not available: this version of Glovebox carries method calls, not HTTP. ` +
-    "Call a method of the entrypoint instead.");
+export function fetchFrom(entrypoint: CapabilityState, input: unknown, init: unknown): Promise<object> {
+  return fetchBy((request) => entrypoint.ask(FETCH, [request]), entrypoint.import.session.host.http, input, init);
 }
+const FETCH: Path = ["fetch"];
 
 export class RpcPromise {
   constructor() { throw new PlainTypeError("Illegal constructor"); }

@@ -98,6 +98,7 @@ export interface WorkerCode {
   mainModule: string;
   modules: { name: string; kind: "js" | "cjs" | "text" | "json" | "data" | "wasm"; body: string | Uint8Array }[];
   env: object | undefined;
+  outbound: object | undefined;   // an entrypoint: where its global fetch() goes
   limits: WorkerLimits | undefined;
   tails: object[];   // each an entrypoint: of somebody else, or of one's own that is handed over
 }

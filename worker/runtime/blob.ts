@@ -2,11 +2,11 @@
 
 import {
   Bytes, PlainTypeError, codeUnitAt, dateNow, getOwnPropertyDescriptor, max, min, push, setBytes, slice, subarray, symbolIterator, toLowerCase,
-  toNumberOf, trunc, uncurryThis,
+  toNumberOf, trunc,
 } from "./primordials.ts";
 import { bytesOf, isBufferSource } from "./encoding.ts";
 import { provideShower } from "./inspect.ts";
-import { ReadableByteStreamController, ReadableStream, ReadableStreamBYOBRequest } from "./streams.ts";
+import { ReadableStream, byteController } from "./streams.ts";
 import { exposeInterface, isObject, requireArguments, toDOMString, toDictionary, toSequence, toUSVString } from "./webidl.ts";
 
 type OwnBytes = Uint8Array<ArrayBuffer>;
@@ -133,25 +133,17 @@ export function streamOfBytes(bytes: OwnBytes): ReadableStream {
   return new ReadableStream({
     type: "bytes",
     __proto__: null,
-    pull(controller: unknown) {
+    pull(controller: object) {
       if (at < bytes.length) {
         const chunk = new Bytes(subarray(bytes, at, min(at + CHUNK_BYTES, bytes.length)));
         at += chunk.length;
-        enqueue(controller, chunk);
+        byteController.enqueue(controller, chunk);
       }
       if (at < bytes.length) return;
-      close(controller);
-      const request = requestOf(controller);
-      if (request !== null) respond(request, 0);
+      byteController.end(controller);
     },
   } as object as { type: "bytes" }, { highWaterMark: 0 });
 }
-
-const { prototype: byteController } = ReadableByteStreamController;
-const enqueue = uncurryThis(byteController.enqueue) as (controller: unknown, chunk: OwnBytes) => void;
-const close = uncurryThis(byteController.close) as (controller: unknown) => void;
-const requestOf = uncurryThis(getOwnPropertyDescriptor(byteController, "byobRequest")!.get!) as (controller: unknown) => unknown;
-const respond = uncurryThis(ReadableStreamBYOBRequest.prototype.respond) as (request: unknown, bytes: number) => void;
 
 // ---------------------------------------------------------------------------------------------------------------------
 

@@ -78,24 +78,47 @@ export class Body {
   async readAll(): Promise<OwnBytes> {
     const content = this.take();
     if (!isReadableStream(content)) return content;
-    const reader = readerOf(content);
+    const reader = new BodyReader(content);
     const chunks: OwnBytes[] = [];
-    for (;;) {
-      const { done, value } = await readFrom(reader);
-      if (done) return joinChunks(chunks);
-      if (!isBufferSource(value)) {
-        const problem = new PlainTypeError("This ReadableStream is a body and did not return bytes.");
-        promiseThen(cancelReader(reader, problem), undefined, () => {});
-        throw problem;
-      }
-      push(chunks, bytesOf(value));
-    }
+    for (let chunk = await reader.read(); chunk !== undefined; chunk = await reader.read()) push(chunks, chunk);
+    return joinChunks(chunks);
+  }
+
+  reader(): BodyReader {
+    const content = this.take();
+    return new BodyReader(isReadableStream(content) ? content : streamOfBytes(content));
   }
 
   // Nobody wants it.
   cancel(reason: unknown): void {
     if (this.#stream === undefined || lockedOf(this.#stream)) return;
     promiseThen(cancelOf(this.#stream, reason), undefined, () => {});
+  }
+}
+
+// The chunks of a body that is a stream.
+class BodyReader {
+  readonly #reader: ReadableStreamDefaultReader;
+  ended = false;
+
+  constructor(stream: ReadableStream) { this.#reader = readerOf(stream); }
+
+  // Undefined: that was all.
+  async read(): Promise<OwnBytes | undefined> {
+    const { done, value } = await readFrom(this.#reader);
+    if (done) {
+      this.ended = true;
+      return undefined;
+    }
+    if (isBufferSource(value)) return bytesOf(value);
+    const problem = new PlainTypeError("This ReadableStream is a body and did not return bytes.");
+    this.cancel(problem);
+    throw problem;
+  }
+
+  cancel(reason: unknown): void {
+    this.ended = true;
+    promiseThen(cancelReader(this.#reader, reason), undefined, () => {});
   }
 }
 

@@ -3,7 +3,7 @@
 //
 // Runs among hostile code: what is taken from globals is taken before any of it runs.
 
-import { DurableObject, WorkerEntrypoint, find, inherits } from "../../ipc/js/receiver.ts";
+import { DurableObject, WorkerEntrypoint, inherits } from "../../ipc/js/receiver.ts";
 import type { Callable, Root } from "../../ipc/js/receiver.ts";
 import type { CapabilityState } from "../../ipc/js/stub.ts";
 import { stamp, stubOf } from "../../ipc/js/stub-state.ts";
@@ -87,7 +87,7 @@ function rootOf(name: string, invocation: Invocation): Root {
 export function invoke(id: number, name: string, props: unknown, path: string[], args: unknown[] | undefined, params: CapabilityState[]): void {
   const invocation = begin(id, props, loopbacks);
   invocation.openCalls.set(id, true);
-  promiseThen(session.run(id, id, undefined, params, () => session.reach(find(rootOf(name, invocation), path), args)), () => callEnded(id, id));
+  promiseThen(session.run(id, id, undefined, params, () => session.enter(rootOf(name, invocation), path, args)), () => callEnded(id, id));
 }
 
 export function callEnded(owner: number, call: number): void {

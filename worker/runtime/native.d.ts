@@ -187,7 +187,8 @@ interface Hooks {
   // Once in each process, when the context has come out of the snapshot and before user code exists.
   contextStarted(): void;
   // Once a module's evaluation begins (and before, for each rehearsal).
-  begin(env: unknown, stubsAreGivenAway: boolean): void;
+  // `outbound`: an import, where fetch() goes; 0: nowhere.
+  begin(env: unknown, stubsAreGivenAway: boolean, outbound: number): void;
   setMain(namespace: Record<string, unknown>): void;
   // A call on an entrypoint; the arguments have just been read.
   invoke(id: number, name: string, props: unknown, path: string[], args: unknown[] | undefined): void;

@@ -60,7 +60,7 @@ export class Request {
       if (signal !== null && !isSignal(signal)) throw new PlainTypeError("Failed to construct 'Request': `signal` is not of type 'AbortSignal'.");
       parts.signal = signal === null ? undefined : signal;
     } else if (from !== undefined) {
-      parts.signal = signalOf(input as Request);
+      parts.signal = from.signal === undefined ? undefined : signalOf(input as Request);
     }
     parts.headers = new Headers(given.headers ?? from?.headers);
 
@@ -102,7 +102,7 @@ export class Request {
     const list = headersList(parts.headers)!;
     const copy: string[] = [];
     for (let i = 0; i < list.length; i++) copy[i] = list[i]!;
-    return makeRequest({ ...parts, headers: makeHeaders(copy), body: parts.body?.clone(), signal: signalOf(this) });
+    return makeRequest({ ...parts, headers: makeHeaders(copy), body: parts.body?.clone(), signal: parts.signal === undefined ? undefined : signalOf(this) });
   }
 }
 export interface Request extends BodyMembers {}

@@ -4,9 +4,12 @@ import { Session } from "../../ipc/js/session.ts";
 import type { Host } from "../../ipc/js/session.ts";
 import { RpcTarget, WorkerEntrypoint, DurableObject, WorkflowEntrypoint } from "../../ipc/js/receiver.ts";
 import { RpcPromise, RpcProperty, RpcStub, ServiceStub, provideLocalStubs } from "../../ipc/js/stub.ts";
+import { EXTERNAL_SERVICE } from "../../ipc/js/wire.ts";
 import type { Wire, WorkerCode } from "../../ipc/js/wire.ts";
 import { callEnded, currentExports, forgetMain, invoke, useEnv, useMain } from "./entrypoint.ts";
 import { makeDomException } from "./dom-exception.ts";
+import { currentOutbound, useOutbound } from "./fetch.ts";
+import { http } from "./http.ts";
 import { inspect } from "./inspect.ts";
 import { current, endIfOver, find, forgetAll } from "./invocation.ts";
 import { PlainError, defineProperty, promiseThen, provideDataCloneError } from "./primordials.ts";
@@ -51,6 +54,8 @@ const host: Host = {
   },
   report: reportException,
   streams: { ReadableStream, WritableStream } as unknown as Host["streams"],
+  http,
+  get outbound() { return currentOutbound(); },
 };
 
 export const session: Session = new Session(host);
@@ -87,8 +92,9 @@ export const workersModule: Record<string, unknown> = {
 
 // Called by C++ by these names; worker/runtime/native.d.ts says what each is for.
 export const rpcHooks = {
-  begin(env: unknown, stubsAreGivenAway: boolean): void {
+  begin(env: unknown, stubsAreGivenAway: boolean, outbound: number): void {
     givesAway = stubsAreGivenAway;
+    useOutbound(!(outbound > 0) ? undefined : session.fromExternal(EXTERNAL_SERVICE, outbound));
     forgetMain();
     useEnv(env);
     workersModule.env = env;

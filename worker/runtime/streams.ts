@@ -16,14 +16,28 @@ import {
 import { CompressionStream, DecompressionStream } from "./compression.ts";
 import { FixedLengthStream, IdentityTransformStream } from "./identity-stream.ts";
 import { TextDecoderStream, TextEncoderStream } from "./text-streams.ts";
-import { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, setPrototypeOf, toStringTag } from "./primordials.ts";
+import { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, setPrototypeOf, toStringTag, uncurryThis } from "./primordials.ts";
 import { exposeInterface } from "./webidl.ts";
 import { provideShower } from "./inspect.ts";
 
 export {
-  FixedLengthStream, IdentityTransformStream, ReadableByteStreamController, ReadableStream, ReadableStreamBYOBReader, ReadableStreamBYOBRequest,
-  ReadableStreamDefaultReader,
+  FixedLengthStream, IdentityTransformStream, ReadableStream, ReadableStreamBYOBReader, ReadableStreamDefaultReader,
   TextDecoderStream, TextEncoderStream, TransformStream, WritableStream, WritableStreamDefaultWriter,
+};
+
+// The controller of a stream of bytes, by methods that nobody can replace.
+const { prototype: byteMethods } = ReadableByteStreamController;
+const close = uncurryThis(byteMethods.close) as (controller: object) => void;
+const requestOf = uncurryThis(getOwnPropertyDescriptor(byteMethods, "byobRequest")!.get!) as (controller: object) => object | null;
+const respond = uncurryThis(ReadableStreamBYOBRequest.prototype.respond) as (request: object, bytes: number) => void;
+export const byteController = {
+  enqueue: uncurryThis(byteMethods.enqueue) as (controller: object, chunk: Uint8Array) => void,
+  error: uncurryThis(byteMethods.error) as (controller: object, reason: unknown) => void,
+  end(controller: object): void {
+    close(controller);
+    const request = requestOf(controller);
+    if (request !== null) respond(request, 0);
+  },
 };
 
 export function installStreams(): void {

@@ -7,6 +7,7 @@ import { installCrypto } from "./crypto.ts";
 import "./dom-exception.ts";   // installs itself
 import { installEncoding } from "./encoding.ts";
 import { installEvents } from "./event.ts";
+import { installFetch } from "./fetch.ts";
 import { installFormData } from "./form-data.ts";
 import { installGlobals } from "./globals.ts";
 import { installHeaders } from "./headers.ts";
@@ -37,6 +38,7 @@ export function installWeb(): void {
   installFormData();
   installRequest();
   installResponse();
+  installFetch();
   native.provideHooks(webHooks);
 }
 

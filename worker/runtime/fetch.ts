@@ -1,0 +1,50 @@
+// The global fetch(): to where whoever loaded this worker wants its requests to go (`globalOutbound`), or nowhere.
+
+import { CapabilityState, fetchFrom } from "../../ipc/js/stub.ts";
+import { stubOf } from "../../ipc/js/stub-state.ts";
+import { Body } from "./body.ts";
+import { tryDecodeDataUrl } from "./data-url.ts";
+import { freezeHeaders, makeHeaders } from "./headers.ts";
+import { PlainError, PlainTypeError, slice } from "./primordials.ts";
+import { Request, requestParts } from "./request.ts";
+import { makeResponse } from "./response.ts";
+import { exposeValue, requireArguments } from "./webidl.ts";
+
+const BLOCKED = "This worker is not permitted to access the internet via global functions like fetch(). It must use capabilities (such as " +
+  "bindings in 'env') to talk to the outside world.";
+
+let outbound: CapabilityState | undefined;
+
+// Once for each worker. Undefined: fetch() is refused.
+export function useOutbound(stub: object | undefined): void {
+  const state = stub === undefined ? undefined : stubOf(stub);
+  outbound = state instanceof CapabilityState ? state : undefined;
+}
+export function currentOutbound(): object | undefined { return outbound?.proxy; }
+
+const functions = {
+  async fetch(input: unknown, init: unknown = undefined): Promise<object> {
+    requireArguments(arguments.length, 1, "'fetch'");
+    native.refuseAtTopLevel();
+    const request = new Request(input, init);
+    const { url, signal } = requestParts(request)!;
+    if (slice(url, 0, 5) === "data:") {
+      signal?.throwIfAborted();
+      return fetchData(url);
+    }
+    if (outbound === undefined) throw new PlainError(BLOCKED);
+    return fetchFrom(outbound, request, undefined);
+  },
+};
+
+function fetchData(url: string): object {
+  const found = tryDecodeDataUrl(url);
+  if (found === undefined) throw new PlainTypeError("fetch() of a data: URL that is not valid.");
+  const headers = makeHeaders(["content-type", found.type]);
+  freezeHeaders(headers);
+  return makeResponse({ status: 200, statusText: "OK", headers, body: new Body(found.bytes), url, redirected: false, cf: undefined });
+}
+
+export function installFetch(): void {
+  exposeValue("fetch", functions.fetch);
+}
