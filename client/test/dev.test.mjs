@@ -95,7 +95,7 @@ test("no request fails while the code changes a hundred times", async () => {
   });
   for (let i = 1; i <= 100; i++) {
     write(answering(`${i}`));
-    await later(i % 10 === 0 ? 60 : 5);
+    await later(i % 10 === 0 ? 200 : 5);   // by bursts, and then long enough for a reload
   }
   for (let i = 0; i < 500 && !seen.has("100"); i++) await later(10);
   done = true;

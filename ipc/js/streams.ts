@@ -2,7 +2,7 @@
 // the receiver's stream asks for as much as it has room for. A WritableStream answers `write()`, `close()` and `abort()`.
 // Flow control is that nobody is sent what was not asked for.
 
-import { PlainError, PlainPromise, PlainTypeError, promiseThen, push, splice } from "./primordials.ts";
+import { PlainError, PlainPromise, PlainTypeError, isArrayBufferView, promiseThen } from "./primordials.ts";
 import { RpcTarget } from "./receiver.ts";
 import { CapabilityState } from "./stub.ts";
 import type { Import } from "./stub-state.ts";
@@ -19,7 +19,6 @@ interface ByteController {
   close(): void;
   error(error: unknown): void;
 }
-interface Answer { state: "awaited" | "chunk" | "failure"; value: unknown }
 type ReadableClass = new (source: object, strategy: object) => Readable;
 type WritableClass = new (sink: object, strategy: object) => Writable;
 
@@ -31,6 +30,8 @@ export interface StreamClasses {
 // Room for about two chunks of a usual size while another two are on their way.
 const HIGH_WATER_BYTES = 128 * 1024;
 const CALLS_IN_FLIGHT_MAX = 4;
+// So that an answer goes with its message, and a chunk may be of any size.
+const PART_BYTES_MAX = 60 * 1024;
 
 const PREMATURE = "ReadableStream received over RPC disconnected prematurely.";
 
@@ -38,6 +39,8 @@ const PREMATURE = "ReadableStream received over RPC disconnected prematurely.";
 class ReadableSource extends RpcTarget {
   readonly #reader: Reader;
   #ended = false;
+  #latest: Promise<unknown> = PlainPromise.resolve();
+  #rest: Uint8Array | undefined;   // of a chunk that was answered in part
 
   constructor(stream: Readable) {
     super();
@@ -45,18 +48,33 @@ class ReadableSource extends RpcTarget {
     this.#reader = stream.getReader();
   }
 
-  async read(): Promise<Uint8Array | undefined> {
+  // One after the other, however many are under way: a chunk may be answered in parts.
+  read(): Promise<Uint8Array | undefined> {
+    const part = promiseThen(this.#latest, () => this.#read());
+    this.#latest = promiseThen(part, undefined, () => undefined);
+    return part;
+  }
+
+  async #read(): Promise<Uint8Array | undefined> {
+    if (this.#rest !== undefined) return this.#part(this.#rest);
     const { done, value } = await this.#reader.read();
     if (done) {
       this.#ended = true;
       return undefined;
     }
-    if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength);
-    if (value instanceof ArrayBuffer) return new Uint8Array(value);
+    if (isArrayBufferView(value)) return this.#part(new Uint8Array(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength));
+    if (value instanceof ArrayBuffer) return this.#part(new Uint8Array(value));
     this.#ended = true;
     const problem = new PlainTypeError("This ReadableStream was handed to another process and did not return bytes.");
     promiseThen(this.#reader.cancel(problem), undefined, () => {});
     throw new PlainError(PREMATURE);
+  }
+
+  #part(chunk: Uint8Array): Uint8Array {
+    const { length } = chunk;
+    this.#rest = length > PART_BYTES_MAX ? chunk.subarray(PART_BYTES_MAX) : undefined;
+    // A copy: of a view the whole buffer would be sent.
+    return length > PART_BYTES_MAX || length < chunk.buffer.byteLength ? new Uint8Array(chunk.subarray(0, PART_BYTES_MAX)) : chunk;
   }
 
   async cancel(reason: unknown): Promise<void> {
@@ -119,44 +137,36 @@ export class StreamBridge {
     const { ReadableStream } = this.#classes;
     if (ReadableStream === undefined) throw new PlainError("This program has no ReadableStream.");
     const source = new CapabilityState("ServiceStub", imported);
-    // What was asked for and has not been delivered, in order. A large chunk is pulled and may come after a small one that follows it.
-    const asked: Answer[] = [];
+    let inFlight = 0;
     let ended = false;
+    // Answers are taken in the order of their questions: a large one is there later than a small one behind it.
+    let latest: Promise<unknown> = PlainPromise.resolve();
     const fill = (controller: ByteController) => {
-      while (!ended && asked.length < CALLS_IN_FLIGHT_MAX && (controller.desiredSize ?? 0) > 0) {
-        const answer: Answer = { state: "awaited", value: undefined };
-        push(asked, answer);
-        const settle = (state: Answer["state"]) => (value: unknown) => {
-          answer.state = state;
-          answer.value = value;
-          deliver(controller);
-        };
-        promiseThen(source.ask(["read"], []).result, settle("chunk"), settle("failure"));
-      }
-    };
-    const deliver = (controller: ByteController) => {
-      try {
-        while (!ended && asked.length > 0 && asked[0]!.state !== "awaited") {
-          const { state, value } = asked[0]!;
-          splice(asked, 0, 1);
-          if (state === "failure") throw value;
-          if (value === undefined) {
+      while (!ended && inFlight < CALLS_IN_FLIGHT_MAX && (controller.desiredSize ?? 0) > 0) {
+        inFlight++;
+        const call = source.ask(["read"], []);
+        call.handled();
+        const taken = promiseThen(promiseThen(latest, () => call.result), (chunk) => {
+          inFlight--;
+          if (ended) return;
+          if (chunk === undefined) {
             ended = true;
             source.dispose();
             controller.close();
             controller.byobRequest?.respond(0);
-          } else if (!(value instanceof Uint8Array)) {
+          } else if (!(chunk instanceof Uint8Array)) {
             throw new PlainError(PREMATURE);
-          } else if (value.byteLength > 0) {
-            controller.enqueue(value);
+          } else {
+            if (chunk.byteLength > 0) controller.enqueue(chunk);
+            fill(controller);
           }
-        }
-        fill(controller);
-      } catch (error) {
-        if (ended) return;
-        ended = true;
-        source.dispose();
-        controller.error(error);
+        });
+        latest = promiseThen(taken, undefined, (error: unknown) => {
+          if (ended) return;
+          ended = true;
+          source.dispose();
+          controller.error(error);
+        });
       }
     };
     return new ReadableStream({

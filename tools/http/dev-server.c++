@@ -70,7 +70,7 @@ class DevServer::Front final: public rpc::Target::Server {
 DevServer::DevServer(UvEventPort& port, project::ProjectHost& host, Hooks hooks)
     : port_(port), host_(host), hooks_(kj::mv(hooks)), watch_(port.uvLoop()) {}
 
-kj::Promise<kj::Maybe<Failure>> DevServer::load() {
+kj::Promise<project::HostWorker> DevServer::loadWorker() {
   std::vector<project::ProjectConfig> projects;
   std::set<std::string> folders;
   try {
@@ -79,28 +79,41 @@ kj::Promise<kj::Maybe<Failure>> DevServer::load() {
       for (auto& folder: project::foldersOf(config)) folders.insert(folder);
     }
   } catch (const Failure& failure) {
-    return kj::Maybe<Failure>(failure);
+    return project::HostWorker(failure);
   }
   // Before the files are read, so that nothing is missed.
   watch_.watch({folders.begin(), folders.end()});
-  return host_.load(std::move(projects)).then([this](project::HostWorker&& loaded) -> kj::Maybe<Failure> {
+  return host_.load(std::move(projects));
+}
+
+void DevServer::use(rpc::Worker::Client worker) {
+  auto entrypoint = worker.getEntrypointRequest().send().getEntrypoint();
+  current_ = kj::refcounted<Generation>(kj::mv(worker), kj::mv(entrypoint));
+}
+
+kj::Promise<kj::Maybe<Failure>> DevServer::load() {
+  return loadWorker().then([this](project::HostWorker&& loaded) -> kj::Maybe<Failure> {
     if (loaded.is<Failure>()) return kj::mv(loaded.get<Failure>());
-    auto worker = loaded.get<rpc::Worker::Client>();
-    auto entrypoint = worker.getEntrypointRequest().send().getEntrypoint();
-    current_ = kj::refcounted<Generation>(kj::mv(worker), kj::mv(entrypoint));
+    use(kj::mv(loaded.get<rpc::Worker::Client>()));
     return nullptr;
   });
 }
 
 kj::Promise<void> DevServer::reloadOnChanges() {
+  auto& timer = port_.getTimer();
   return watch_.changed()
-      .then([this]() { return port_.getTimer().afterDelay(SETTLE_TIME); })
-      .then([this]() { return load(); })
-      .then([this](kj::Maybe<Failure> failure) {
-        KJ_IF_MAYBE(f, failure) hooks_.log(std::string("not reloaded: ") + f->what());
-        else hooks_.log("reloaded");
-        return reloadOnChanges();
-      });
+      .then([&timer]() { return timer.afterDelay(SETTLE_TIME); })
+      .then([this]() { return loadWorker(); })
+      .then([this, &timer](project::HostWorker&& loaded) {
+        return timer.afterDelay(SETTLE_TIME).then([this, loaded = kj::mv(loaded)]() mutable {
+          // A file may have been read while it was half written. Then it has changed again by now, and nobody is to see that.
+          if (!watch_.isQuiet()) return;
+          if (loaded.is<Failure>()) return hooks_.log(std::string("not reloaded: ") + loaded.get<Failure>().what());
+          use(kj::mv(loaded.get<rpc::Worker::Client>()));
+          hooks_.log("reloaded");
+        });
+      })
+      .then([this]() { return reloadOnChanges(); });
 }
 
 rpc::Target::Client DevServer::target() { return kj::heap<Front>(*this); }

@@ -32,7 +32,7 @@ class DevServer {
   DevServer(UvEventPort& port, project::ProjectHost& host, Hooks hooks);
   KJ_DISALLOW_COPY(DevServer);
 
-  // Loads the project for the first time. Rejects with cli::Failure's words if it cannot be.
+  // Loads the project for the first time. What keeps it from that, if anything does.
   kj::Promise<kj::Maybe<cli::Failure>> load();
   // Never resolves; dropping it ends it.
   kj::Promise<void> reloadOnChanges();
@@ -55,6 +55,9 @@ class DevServer {
   Hooks hooks_;
   project::FolderWatch watch_;
   kj::Maybe<kj::Own<Generation>> current_;
+
+  kj::Promise<project::HostWorker> loadWorker();
+  void use(rpc::Worker::Client worker);
 };
 
 }  // namespace glovebox::http

@@ -19,6 +19,9 @@ class FolderWatch {
   // In place of those of before. A folder that is not there, or that the kernel cannot watch, is left out; false if there was one.
   bool watch(const std::vector<std::string>& folders);
 
+  // As far as is known now, nothing has changed since it was last asked.
+  bool isQuiet() const { return !hasChanged_; }
+
   // Something has changed since it was last asked, now or later. One who waits at a time.
   kj::Promise<void> changed();
 
