@@ -261,6 +261,18 @@ TEST(Gateway, AnswersHeadWithoutABody) {
   EXPECT_EQ(rest.substr(rest.find("\r\n\r\n")), "\r\n\r\n");
 }
 
+TEST(Gateway, HasWordsForAStatusWithout) {
+  GatewayWorld world;
+  world.onFetch = [&](FetchContext context) -> kj::Promise<void> {
+    respond(context, {.status = world.fetches == 1 ? 404.0 : 299.0, .statusText = "", .bytes = ""});
+    return kj::READY_NOW;
+  };
+  auto client = world.connect();
+  client.send(GET + GET);
+  EXPECT_EQ(client.response().head.substr(0, 24), "HTTP/1.1 404 Not Found\r\n");
+  EXPECT_EQ(client.response().head.substr(0, 15), "HTTP/1.1 299 \r\n");
+}
+
 TEST(Gateway, SendsNoBodyWhereThereIsNone) {
   GatewayWorld world;
   double status = 204;

@@ -190,7 +190,9 @@ class Bridge::Exchange {
     kj::HttpHeaders headers(shared_.headers);
     for (auto& field : answer.fields) headers.add(kj::heapString(field.name.data(), field.name.size()),
                                                   kj::heapString(field.value.data(), field.value.size()));
-    auto& out = begin(answer.status, kj::heapString(answer.statusText.data(), answer.statusText.size()), headers, length);
+    auto statusText = answer.statusText.empty() ? kj::str(reasonPhrase(answer.status))
+                                                : kj::heapString(answer.statusText.data(), answer.statusText.size());
+    auto& out = begin(answer.status, statusText, headers, length);
     if (!hasBody) return finish();
     if (auto whole = std::get_if<WholeBody>(&answer.body)) {
       auto held = kj::heap(kj::mv(whole->bytes));
@@ -249,29 +251,10 @@ class Bridge::Exchange {
     kj::HttpHeaders headers(shared_.headers);
     headers.set(kj::HttpHeaderId::CONTENT_TYPE, "text/plain; charset=utf-8");
     auto text = kj::str(words, "\n");
-    auto& out = begin(status, reason(status), headers, text.size());
+    auto& out = begin(status, reasonPhrase(status), headers, text.size());
     if (!mayHaveBody(method_)) return finish();
     auto written = out.write(text.begin(), text.size());
     return written.attach(kj::mv(text)).then([this]() { return finish(); });
-  }
-
-  static kj::StringPtr reason(unsigned status) {
-    switch (status) {
-      case 400: return "Bad Request";
-      case 404: return "Not Found";
-      case 408: return "Request Timeout";
-      case 413: return "Content Too Large";
-      case 414: return "URI Too Long";
-      case 417: return "Expectation Failed";
-      case 431: return "Request Header Fields Too Large";
-      case 500: return "Internal Server Error";
-      case 501: return "Not Implemented";
-      case 502: return "Bad Gateway";
-      case 503: return "Service Unavailable";
-      case 504: return "Gateway Timeout";
-      case 505: return "HTTP Version Not Supported";
-      default: return "Error";
-    }
   }
 };
 

@@ -38,6 +38,9 @@ struct Answer {
   bool mayHaveBody() const { return status != 204 && status != 205 && status != 304; }
 };
 
+// What HTTP calls a status; empty if it has no word for it.
+const char* reasonPhrase(unsigned status);
+
 std::variant<Answer, Refusal> readAnswer(ValueGraph graph);
 
 // A chunk of a body stream: its bytes, nothing at the end of the stream, or a refusal.
