@@ -9,6 +9,8 @@ import path from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
+import { build } from "esbuild";
+
 const ROOT = realpathSync(fileURLToPath(new URL("../..", import.meta.url)));
 const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -74,6 +76,33 @@ test("a project with a loader runs what an agent wrote, for each request", async
   await server.says(/^GET \/ 200 \(\d+ ms\)$/m);
   server.child.kill("SIGTERM");
   assert.equal(await server.ended, 0);
+});
+
+test("a web framework's app answers HTTP as it does anywhere", async () => {
+  const { folder } = project("", { main: "app.js", vars: { NAME: "a project", SECRET: "s" } });
+  await build({
+    entryPoints: [path.join(ROOT, "examples/hono/app.js")], outfile: path.join(folder, "app.js"),
+    bundle: true, format: "esm", target: "es2023", conditions: ["workerd", "worker", "browser"],
+  });
+  const { url } = await dev(folder);
+  assert.deepEqual(await get(url), { status: 200, body: "Hello Hono!" });
+  assert.deepEqual(await (await fetch(`${url}/api/greet/Ann?loud=yes`, { headers: { origin: "https://app.example" } })).json(), { hello: "Ann", from: "a project", loud: true });
+  const options = await fetch(`${url}/api/notes`, { method: "OPTIONS", headers: { origin: "https://app.example", "access-control-request-method": "POST" } });
+  assert.deepEqual([options.status, options.headers.get("access-control-allow-origin")], [204, "https://app.example"]);
+  const made = await fetch(`${url}/api/notes`, { method: "POST", body: JSON.stringify({ a: 1 }), headers: { "content-type": "application/json" } });
+  assert.deepEqual([made.status, await made.json()], [201, { kept: { a: 1 } }]);
+  const form = new FormData();
+  form.append("file", new File(["content"], "a.txt", { type: "text/plain" }));
+  form.append("note", "n");
+  assert.deepEqual(await (await fetch(`${url}/upload`, { method: "POST", body: form })).json(), { name: "a.txt", type: "text/plain", text: "content", note: "n" });
+  assert.equal(await (await fetch(`${url}/count`)).text(), "1\n2\n3\n");
+  const large = "x".repeat(3_000_000);
+  assert.equal(await (await fetch(`${url}/echo`, { method: "POST", body: large })).text(), large);
+  assert.deepEqual((await fetch(`${url}/visit`)).headers.getSetCookie(), ["visits=1; Path=/; HttpOnly", "seen=yes; Path=/"]);
+  assert.deepEqual(await get(`${url}/nothing`), { status: 404, body: '{"missing":"/nothing"}' });
+  assert.deepEqual(await get(`${url}/broken`), { status: 500, body: "failed: a bug" });
+  assert.equal((await get(`${url}/teapot`)).status, 418);
+  assert.equal((await get(`${url}/members/me`)).status, 401);
 });
 
 test("no request fails while the code changes a hundred times", async () => {

@@ -9,6 +9,7 @@ import { promisify } from "node:util";
 
 import { build } from "esbuild";
 import { connect } from "glovebox";
+import { sign } from "hono/jwt";
 
 const EXAMPLE = fileURLToPath(new URL("../../examples/hono", import.meta.url));
 const { outputFiles: [bundle] } = await build({
@@ -17,7 +18,7 @@ const { outputFiles: [bundle] } = await build({
 const glovebox = await connect({ console: "ignore" });
 after(() => glovebox.close());
 const app = glovebox.loader.load({
-  compatibilityDate: "2026-03-01", mainModule: "app.js", modules: { "app.js": bundle.text }, env: { NAME: "test" }, globalOutbound: null,
+  compatibilityDate: "2026-03-01", mainModule: "app.js", modules: { "app.js": bundle.text }, env: { NAME: "test", SECRET: "a secret of the test" }, globalOutbound: null,
 }).getEntrypoint();
 const get = (where, init) => app.fetch(`http://app${where}`, init);
 
@@ -77,4 +78,13 @@ test("cors answers preflights and marks responses", async () => {
   assert.deepEqual([preflight.status, preflight.headers.get("access-control-allow-origin"), preflight.headers.get("access-control-allow-methods")],
     [204, origin, "GET,POST"]);
   assert.equal((await get("/api/greet/x", { headers: { origin } })).headers.get("access-control-allow-credentials"), "true");
+});
+
+test("a token lets in who has it, and nobody else", async () => {
+  const authorization = async (secret) => ({ headers: { authorization: `Bearer ${await sign({ sub: "ann" }, secret, "HS256")}` } });
+  const good = await get("/members/me", await authorization("a secret of the test"));
+  assert.deepEqual([good.status, await good.json()], [200, { you: "ann" }]);
+  for (const init of [undefined, await authorization("another"), { headers: { authorization: "Bearer a.b.c" } }]) {
+    assert.equal((await get("/members/me", init)).status, 401);
+  }
 });

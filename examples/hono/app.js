@@ -4,12 +4,16 @@ import { Hono } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { cors } from "hono/cors";
 import { HTTPException } from "hono/http-exception";
+import { jwt } from "hono/jwt";
 import { stream, streamText } from "hono/streaming";
 
 const app = new Hono();
 
 app.use("/api/*", cors({ origin: "https://app.example", allowMethods: ["GET", "POST"], credentials: true }));
 
+app.use("/members/*", (c, next) => jwt({ secret: c.env.SECRET, alg: "HS256" })(c, next));
+
+app.get("/members/me", (c) => c.json({ you: c.get("jwtPayload").sub }));
 app.get("/", (c) => c.text("Hello Hono!"));
 app.get("/api/greet/:name", (c) => c.json({ hello: c.req.param("name"), from: c.env.NAME, loud: c.req.query("loud") === "yes" }));
 app.post("/api/notes", async (c) => c.json({ kept: await c.req.json() }, 201));
