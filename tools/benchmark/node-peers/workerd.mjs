@@ -11,11 +11,15 @@ import { build } from "esbuild";
 const file = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 // `folder` is where tools/bench has installed package.json.
-export async function startWorkerd(folder) {
+export function findWorkerd(folder) {
   const require = createRequire(path.join(folder, "package.json"));
   const { version } = require("workerd/package.json");
   const arch = process.arch === "x64" ? "64" : process.arch;
-  const executable = require.resolve(`@cloudflare/workerd-linux-${arch}/bin/workerd`);
+  return { version, executable: require.resolve(`@cloudflare/workerd-linux-${arch}/bin/workerd`) };
+}
+
+export async function startWorkerd(folder) {
+  const { version, executable } = findWorkerd(folder);
   await build({
     entryPoints: [file("workerd-host.mjs")], outfile: path.join(folder, "workerd-host.js"), bundle: true, format: "esm",
     external: ["cloudflare:*", "node:*"], logLevel: "error",
