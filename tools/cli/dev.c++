@@ -62,39 +62,39 @@ int dev(const DevOptions& options) {
     for (auto& limit: WORKER_LIMITS) supervisor.limits.*limit.field = std::max(supervisor.limits.*limit.field, project.limits.*limit.field);
   }
   Session session(supervisor);
-  KJ_DEFER(session.close());
-  project::ProjectHost host(session.supervisor(), readFile(installation.typescript.cStr()),
-                            [](const std::string& name) { return rpc::Console::Client(kj::heap<NamedConsole>(name)); });
-  http::DevServer server(session.port(), host, {[&]() { return readProjects(); }, [&](std::string line) {
-    if (!options.quiet) logLine(std::move(line));
-  }});
-  KJ_IF_MAYBE(failure, server.load().wait(session.waitScope())) throw *failure;
+  return runAndClose(session, [&]() -> int {
+    project::ProjectHost host(session.supervisor(), readFile(installation.typescript.cStr()),
+                              [](const std::string& name) { return rpc::Console::Client(kj::heap<NamedConsole>(name)); });
+    http::DevServer server(session.port(), host, {[&]() { return readProjects(); }, [&](std::string line) {
+      if (!options.quiet) logLine(std::move(line));
+    }});
+    KJ_IF_MAYBE(failure, server.load().wait(session.waitScope())) throw *failure;
 
-  StopSignals signals(session.port().uvLoop());
-  kj::Vector<kj::AutoCloseFd> listeners;
-  listeners.add(kj::mv(listener));
-  auto flags = gatewayFlags(options.supervisor);
-  gateway::GatewayProcess gateway(session.port(), installation.gateway, kj::arrayPtr(flags.data(), flags.size()), kj::mv(listeners),
-                                  [&server](kj::StringPtr, uint8_t) -> kj::Maybe<rpc::Target::Client> { return server.target(); });
-  KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() { gateway.whenStarted().wait(session.waitScope()); })) {
-    throw Failure(EXIT_CODE_UNAVAILABLE, std::string("the gateway did not start: ") + exception->getDescription().cStr());
-  }
-  auto shown = address.startsWith("unix:") ? std::string(address.cStr()) : std::string("http://") + address.cStr();
-  writeOutput("Ready on " + shown + " (" + projects[0].name + ")\n");
+    StopSignals signals(session.port().uvLoop());
+    kj::Vector<kj::AutoCloseFd> listeners;
+    listeners.add(kj::mv(listener));
+    auto flags = gatewayFlags(options.supervisor);
+    gateway::GatewayProcess gateway(session.port(), installation.gateway, kj::arrayPtr(flags.data(), flags.size()), kj::mv(listeners),
+                                    [&server](kj::StringPtr, uint8_t) -> kj::Maybe<rpc::Target::Client> { return server.target(); });
+    KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() { gateway.whenStarted().wait(session.waitScope()); })) {
+      throw Failure(EXIT_CODE_UNAVAILABLE, std::string("the gateway did not start: ") + exception->getDescription().cStr());
+    }
+    auto shown = address.startsWith("unix:") ? std::string(address.cStr()) : std::string("http://") + address.cStr();
+    writeOutput("Ready on " + shown + " (" + projects[0].name + ")\n");
 
-  auto reloading = server.reloadOnChanges().then([]() -> int { KJ_FAIL_ASSERT("reloading ended by itself"); });
-  auto died = gateway.whenEnded().then([](int status) -> int {
-    throw Failure(EXIT_CODE_UNAVAILABLE, "the gateway ended by itself (" + std::to_string(status) + ")");
+    auto reloading = server.reloadOnChanges().then([]() -> int { KJ_FAIL_ASSERT("reloading ended by itself"); });
+    auto died = gateway.whenEnded().then([](int status) -> int {
+      throw Failure(EXIT_CODE_UNAVAILABLE, "the gateway ended by itself (" + std::to_string(status) + ")");
+    });
+    KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() {
+      signals.take().exclusiveJoin(kj::mv(reloading)).exclusiveJoin(kj::mv(died)).wait(session.waitScope());
+    })) {
+      throw Failure(EXIT_CODE_UNAVAILABLE, exception->getDescription().cStr());
+    }
+    gateway.drain();
+    gateway.whenEnded().wait(session.waitScope());
+    return EXIT_CODE_OK;
   });
-  int stopped = 0;
-  KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() {
-    stopped = signals.take().exclusiveJoin(kj::mv(reloading)).exclusiveJoin(kj::mv(died)).wait(session.waitScope());
-  })) {
-    throw Failure(EXIT_CODE_UNAVAILABLE, exception->getDescription().cStr());
-  }
-  gateway.drain();
-  gateway.whenEnded().wait(session.waitScope());
-  return EXIT_CODE_OK;
 }
 
 }  // namespace glovebox::cli

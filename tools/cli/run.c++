@@ -252,18 +252,20 @@ int run(const RunOptions& options) {
 
   kj::Own<Session> session =
       options.socket.empty() ? kj::heap<Session>(granting(options.supervisor, projects)) : kj::heap<Session>(options.socket);
-  KJ_DEFER(session->close());   // no worker is left behind, however this ends
-  try {
-    if (!projects.empty()) return loadProjectAndCall(*session, options, std::move(projects), path, arguments);
-    return loadAndCall(*session, options, kj::mv(modules), env, kj::mv(path), arguments);
-  } catch (const kj::Exception& exception) {
-    std::string words = exception.getDescription().cStr();
-    if (exception.getType() == kj::Exception::Type::DISCONNECTED) {
-      throw Failure(EXIT_CODE_UNAVAILABLE, "the line to the supervisor was lost during the call: " + words);
+  // No worker is left behind.
+  return runAndClose(*session, [&]() {
+    try {
+      if (!projects.empty()) return loadProjectAndCall(*session, options, std::move(projects), path, arguments);
+      return loadAndCall(*session, options, kj::mv(modules), env, kj::mv(path), arguments);
+    } catch (const kj::Exception& exception) {
+      std::string words = exception.getDescription().cStr();
+      if (exception.getType() == kj::Exception::Type::DISCONNECTED) {
+        throw Failure(EXIT_CODE_UNAVAILABLE, "the line to the supervisor was lost during the call: " + words);
+      }
+      if (exception.getType() == kj::Exception::Type::OVERLOADED) throw Failure(EXIT_CODE_UNAVAILABLE, "the supervisor is full: " + words);
+      throw Failure(EXIT_CODE_PROTOCOL, "the call gave no usable answer: " + words);
     }
-    if (exception.getType() == kj::Exception::Type::OVERLOADED) throw Failure(EXIT_CODE_UNAVAILABLE, "the supervisor is full: " + words);
-    throw Failure(EXIT_CODE_PROTOCOL, "the call gave no usable answer: " + words);
-  }
+  });
 }
 
 }  // namespace glovebox::cli

@@ -5,6 +5,7 @@
 
 #include <kj/async.h>
 
+#include <exception>
 #include <string>
 
 #include "ipc/connection.h"
@@ -35,5 +36,21 @@ class Session {
   kj::Own<Supervisor> embedded_;
   kj::Own<RpcConnection> connection_;
 };
+
+// Runs `body` and closes the session, however that ends. Not by a destructor: while an exception is on its way, what KJ throws is
+// written to standard error instead, and lines that break are normal at the end.
+template <typename Body>
+int runAndClose(Session& session, Body&& body) {
+  int code = 0;
+  std::exception_ptr failure;
+  try {
+    code = body();
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  session.close();
+  if (failure != nullptr) std::rethrow_exception(failure);
+  return code;
+}
 
 }  // namespace glovebox::cli
