@@ -1,5 +1,5 @@
 #pragma once
-// What a worker logs, on standard error, a line each under the worker's name.
+// What a worker logs, on standard error, a line each; under the worker's name, where there are several.
 
 #include <string>
 
@@ -10,20 +10,21 @@ namespace glovebox::cli {
 
 class NamedConsole final: public rpc::Console::Server {
  public:
-  explicit NamedConsole(std::string name): name_(std::move(name)) {}
+  // Empty: no name.
+  explicit NamedConsole(const std::string& name = {}): begin_(name.empty() ? "" : name + ": ") {}
 
  protected:
   kj::Promise<void> write(WriteContext context) override {
     for (auto message: context.getParams().getMessages()) {
       auto text = message.getText();
-      auto line = name_ + ": " + forStandardError(std::string_view(text.begin(), text.size())) + "\n";
+      auto line = begin_ + forStandardError(std::string_view(text.begin(), text.size())) + "\n";
       fwrite(line.data(), 1, line.size(), stderr);
     }
     return kj::READY_NOW;
   }
 
  private:
-  const std::string name_;
+  const std::string begin_;
 };
 
 }  // namespace glovebox::cli

@@ -15,6 +15,7 @@
 #include "tools/cli/failure.h"
 #include "tools/cli/method-lister.h"
 #include "tools/cli/modules.h"
+#include "tools/cli/named-console.h"
 #include "tools/cli/session.h"
 #include "tools/cli/terminal.h"
 #include "tools/cli/thrown.h"
@@ -72,18 +73,6 @@ std::vector<std::string> parsePath(const std::string& call) {
   return path;
 }
 
-class StandardErrorConsole final: public rpc::Console::Server {
- public:
-  kj::Promise<void> write(WriteContext context) override {
-    for (auto message: context.getParams().getMessages()) {
-      auto text = message.getText();
-      auto line = forStandardError(std::string_view(text.begin(), text.size())) + "\n";
-      fwrite(line.data(), 1, line.size(), stderr);
-    }
-    return kj::READY_NOW;
-  }
-};
-
 rpc::Worker::Client load(Session& session, const RunOptions& options, const std::vector<ModuleFile>& modules,
                          const std::string& mainModule, const kj::Maybe<ValueGraph>& env) {
   auto request = session.supervisor().loaderRequest().send().getLoader().loadRequest();
@@ -93,7 +82,7 @@ rpc::Worker::Client load(Session& session, const RunOptions& options, const std:
   setModules(modules, code);
   KJ_IF_MAYBE(graph, env) writePayload(*graph, code.initEnv());
   writeLimits(options.limits, code.initLimits());
-  request.setConsole(kj::heap<StandardErrorConsole>());
+  request.setConsole(kj::heap<NamedConsole>());
   return request.send().getWorker();
 }
 
@@ -196,7 +185,7 @@ int loadAndCall(Session& session, const RunOptions& options, std::vector<ModuleF
 int loadProjectAndCall(Session& session, const RunOptions& options, std::vector<project::ProjectConfig> projects,
                        const std::vector<std::string>& path, const ValueGraph& arguments) {
   project::ProjectHost host(session.supervisor(), readFile(findInstallation().typescript.cStr()),
-                            [](const std::string&) { return rpc::Console::Client(kj::heap<StandardErrorConsole>()); });
+                            [](const std::string&) { return rpc::Console::Client(kj::heap<NamedConsole>()); });
   auto loaded = host.load(std::move(projects)).wait(session.waitScope());
   if (loaded.is<Failure>()) throw loaded.get<Failure>();
   return callAndPrint(session, options, loaded.get<rpc::Worker::Client>(), path, arguments);

@@ -1,16 +1,6 @@
 // Headers, Request, Response, Blob, File and FormData.
 import { equal, ok, run, same, test, throws } from "./harness.js";
-
-async function rejects(promise, name, message) {
-  let thrown;
-  try {
-    await promise;
-  } catch (exception) {
-    thrown = { exception };
-  }
-  ok(thrown !== undefined, `nothing was thrown, expected ${name}`);
-  throws(() => { throw thrown.exception; }, name, message);
-}
+import { rejects } from "./rejects.js";
 
 const streamOf = (...texts) => new ReadableStream({
   start(controller) {

@@ -1,18 +1,8 @@
 import { equal, logged, ok, run, same, test, throws } from "./harness.js";
+import { rejects } from "./rejects.js";
 
 const bytes = (...values) => new Uint8Array(values);
 const later = () => new Promise((resolve) => setTimeout(resolve, 0));
-
-async function rejects(promise, name, message) {
-  let thrown;
-  try {
-    await promise;
-  } catch (exception) {
-    thrown = { exception };
-  }
-  ok(thrown !== undefined, `nothing was thrown, expected ${name}`);
-  throws(() => { throw thrown.exception; }, name, message);
-}
 
 // What the promise is rejected with, whatever it is.
 const reasonOf = (promise) => promise.then(() => { throw new Error("it was fulfilled"); }, (reason) => reason);
