@@ -1,5 +1,6 @@
 // FormData of the XMLHttpRequest standard. How it is written as a body, and read, is form-data-coding.ts's to say.
 
+import { withValue } from "./pairs.ts";
 import { PlainTypeError, dateNow, defineProperty, push, symbolIterator } from "./primordials.ts";
 import { Blob, File, blobBytes, fileParts, makeFile, typeOf } from "./blob.ts";
 import { provideShower } from "./inspect.ts";
@@ -69,17 +70,7 @@ export class FormData {
     requireArguments(arguments.length, 2, "'set' on 'FormData'");
     const key = toUSVString(name);
     const entry = toEntry(value, filename, "set");
-    const kept: FormEntry[] = [];
-    let found = false;
-    for (let i = 0; i < this.#list.length; i += 2) {
-      if (this.#list[i] !== key) push(kept, this.#list[i]!, this.#list[i + 1]!);
-      else if (!found) {
-        push(kept, key, entry);
-        found = true;
-      }
-    }
-    if (!found) push(kept, key, entry);
-    this.#list = kept;
+    this.#list = withValue(this.#list, key, entry);
   }
 
   entries(): IterableIterator<unknown> { this.#list; return makeIterator(this, "entry"); }

@@ -3,6 +3,7 @@
 // No name is forbidden: that is for browsers, whose users must be protected from pages. As on Cloudflare's platform, the headers of
 // what came from elsewhere (a request to a handler, the response to a fetch()) are immutable; `new Headers(them)` is not.
 
+import { withValue } from "./pairs.ts";
 import {
   PlainTypeError, codeUnitAt, defineProperty, getOwnPropertyDescriptor, includes, isArray, ownKeys, push, slice, sort, symbolIterator, toLowerCase,
 } from "./primordials.ts";
@@ -114,17 +115,7 @@ export class Headers {
     const key = toName(name);
     const text = toValue(value);
     this.#change();
-    const kept: string[] = [];
-    let found = false;
-    for (let i = 0; i < this.#list.length; i += 2) {
-      if (this.#list[i] !== key) push(kept, this.#list[i]!, this.#list[i + 1]!);
-      else if (!found) {
-        push(kept, key, text);
-        found = true;
-      }
-    }
-    if (!found) push(kept, key, text);
-    this.#list = kept;
+    this.#list = withValue(this.#list, key, text);
   }
 
   entries(): IterableIterator<unknown> { this.#list; return makeIterator(this, "entry"); }

@@ -1,5 +1,6 @@
 // URL and URLSearchParams. ada parses; a URL keeps ada's record and slices its parts out of the href.
 
+import { withValue } from "./pairs.ts";
 import { PlainTypeError, defineProperty, getOwnPropertyDescriptor, join, ownKeys, push, slice, symbolIterator } from "./primordials.ts";
 import { exposeInterface, isObject, makePairIterator, requireArguments, toSequence, toUSVString } from "./webidl.ts";
 import { provideShower } from "./inspect.ts";
@@ -269,17 +270,7 @@ export class URLSearchParams {
     requireArguments(arguments.length, 2, "'set' on 'URLSearchParams'");
     const key = toUSVString(name);
     const text = toUSVString(value);
-    const kept: string[] = [];
-    let found = false;
-    for (let i = 0; i < this.#list.length; i += 2) {
-      if (this.#list[i] !== key) push(kept, this.#list[i]!, this.#list[i + 1]!);
-      else if (!found) {
-        push(kept, key, text);
-        found = true;
-      }
-    }
-    if (!found) push(kept, key, text);
-    this.#list = kept;
+    this.#list = withValue(this.#list, key, text);
     this.#write();
   }
 
