@@ -29,6 +29,29 @@ class Builder {
     graph.externals.push_back({ValueExternal::Kind::STUB, true, id, ""});
     return last();
   }
+  NodeRef list(std::vector<NodeRef> items) {
+    graph.nodes.emplace_back().kind = Kind::ARRAY;
+    graph.nodes.back().length = items.size();
+    graph.nodes.back().items = std::move(items);
+    return last();
+  }
+  NodeRef bytes(const char* content) {
+    graph.nodes.emplace_back().kind = Kind::ARRAY_BUFFER;
+    graph.nodes.back().bytes = content;
+    auto buffer = last();
+    graph.nodes.emplace_back().kind = Kind::VIEW;
+    auto& view = graph.nodes.back();
+    view.subkind = uint8_t(ViewKind::UINT8);
+    view.ref = buffer;
+    view.length = graph.nodes[buffer].bytes.size();
+    return last();
+  }
+  NodeRef platform(const char* interface, NodeRef state) {
+    graph.nodes.emplace_back().kind = Kind::PLATFORM;
+    graph.nodes.back().bytes = interface;
+    graph.nodes.back().ref = state;
+    return last();
+  }
   ValueGraph array(NodeRef item) {
     graph.nodes[0].length = 1;
     graph.nodes[0].items = {item};
@@ -42,6 +65,15 @@ class Builder {
 ValueGraph plainArguments() {
   Builder builder(Kind::ARRAY);
   return builder.array(builder.object("value", builder.text("text")));
+}
+
+ValueGraph requestArguments() {
+  Builder builder(Kind::ARRAY);
+  auto method = builder.text("POST"), url = builder.text("http://host.example/path?key=value");
+  auto headers = builder.list({builder.text("content-type"), builder.text("application/json"), builder.text("accept"), builder.text("*/*")});
+  auto body = builder.bytes(R"({"a":1})");
+  auto state = builder.list({method, url, headers, body, builder.text("manual")});
+  return builder.array(builder.platform("Request", state));
 }
 
 ValueGraph toolArguments(uint64_t id) {
@@ -75,11 +107,23 @@ WorkerSource rehearsedSource(unsigned round, uint64_t stub) {
         }
       }
     }
-    export default { async handler(input, env, ctx) {
-      const copy = { ...input, list: [1, 2, "three"].map((x) => `${x}`), at: Date.now() };
-      await null;
-      return JSON.parse(JSON.stringify(copy));
-    } }
+    export default {
+      async handler(input, env, ctx) {
+        const copy = { ...input, list: [1, 2, "three"].map((x) => `${x}`), at: Date.now() };
+        await null;
+        return JSON.parse(JSON.stringify(copy));
+      },
+      // As web frameworks do it.
+      async fetch(request, env, ctx) {
+        const url = new URL(request.url);
+        const body = { path: url.pathname, key: url.searchParams.get("key"), type: request.headers.get("content-type"), got: await request.json() };
+        const headers = new Headers({ "content-type": "application/json" });
+        headers.append("x-made-by", "rehearsal");
+        const response = new Response(JSON.stringify(body), { status: 200, headers });
+        const text = new Response("text", { headers: [["content-type", "text/plain"]] });
+        return (await text.text()) === "text" && request.method === "POST" ? new Response(response.body, response) : Response.json(body);
+      },
+    };
   )"});
   Builder env(Kind::OBJECT);
   auto tool = env.stub(stub);
@@ -92,6 +136,7 @@ WorkerSource rehearsedSource(unsigned round, uint64_t stub) {
 std::vector<CallRequest> rehearsedCalls(WarmUp how, uint64_t argument) {
   std::vector<CallRequest> calls;
   calls.push_back({"", nullptr, 0, {"handler"}, false, plainArguments()});
+  if (how == WarmUp::ZYGOTE) calls.push_back({"", nullptr, 0, {"fetch"}, false, requestArguments()});
   if (how == WarmUp::ZYGOTE) calls.push_back({"Agent", nullptr, 0, {"run"}, false, toolArguments(argument)});
   return calls;
 }
