@@ -66,7 +66,7 @@ class Modules {
   Entry* find(const std::string& name);
   Entry* findOrThrow(v8::Local<v8::String> specifier, v8::Local<v8::Value> importer);
   v8::MaybeLocal<v8::Module> compile(Entry& entry);
-  v8::MaybeLocal<v8::Module> compileModule(ModuleSource& source);
+  v8::MaybeLocal<v8::Module> compileModule(ModuleSource& source, size_t eagerBytesMax);
   v8::MaybeLocal<v8::Function> compileCommonJs(ModuleSource& source);
   v8::MaybeLocal<v8::String> takeText(ModuleSource& source);
   v8::MaybeLocal<v8::Module> makeBuiltin(Entry& entry);
