@@ -38,6 +38,13 @@ constexpr kj::Duration REPORT_GRACE = 2 * kj::SECONDS;
 // The kernel's CPU clock of another process (what clock_getcpuclockid() computes, without its check).
 clockid_t cpuClock(pid_t pid) { return static_cast<clockid_t>((~static_cast<unsigned>(pid) << 3) | 2); }
 
+// Nothing once it is dead.
+kj::Maybe<pid_t> holderOf(int pidfd) {
+  auto pid = policy::tryGetPid(pidfd);
+  if (!pid) return nullptr;
+  return *pid;
+}
+
 bool isDead(int pidfd) {
   pollfd look{pidfd, POLLIN, 0};
   return poll(&look, 1, 0) == 1;
@@ -121,7 +128,19 @@ kj::Own<RpcConnection> WorkerHandle::connect(UvEventPort& port, kj::AutoCloseFd 
 }
 
 WorkerHandle::~WorkerHandle() noexcept(false) {
-  if (!ended_ && child_.pidfd != nullptr) signalPidfd(child_.pidfd, SIGKILL);
+  if (!ended_) signal(SIGKILL);
+}
+
+// A signal that meets somebody else kills an innocent worker, and nobody would know why it died.
+void WorkerHandle::signal(int number) {
+  if (child_.pidfd == nullptr) return;
+  KJ_IF_MAYBE(pid, holderOf(child_.pidfd)) {
+    if (*pid != child_.pid) {
+      KJ_LOG(ERROR, "a descriptor that was a worker's is another process's: no signal is sent", child_.pidfd.get(), child_.pid, *pid);
+      return;
+    }
+  }
+  signalPidfd(child_.pidfd, number);
 }
 
 void WorkerHandle::watchEnd() {
@@ -190,7 +209,7 @@ void WorkerHandle::setMemoryLimit(uint32_t memoryMb) {
 
 void WorkerHandle::softStop(Outcome reason) {
   softReason_ = kj::mv(reason);
-  if (!ended_) signalPidfd(child_.pidfd, zygote::TERMINATE_SIGNAL);
+  if (!ended_) signal(zygote::TERMINATE_SIGNAL);
 }
 
 kj::Maybe<const Outcome&> WorkerHandle::lastSoftStop() const {
@@ -202,7 +221,7 @@ void WorkerHandle::end(Outcome reason) {
   if (ended_) return;
   cpuTime();
   if (reason_ == nullptr) reason_ = kj::mv(reason);
-  if (child_.pidfd != nullptr) signalPidfd(child_.pidfd, SIGKILL);
+  signal(SIGKILL);
 }
 
 size_t WorkerHandle::openReads() { return KJ_ASSERT_NONNULL(connection_->guard()).openReads(); }

@@ -73,6 +73,7 @@ class WorkerHandle final: public kj::Refcounted, public WorkerPeer, private kj::
 
   kj::Own<RpcConnection> connect(UvEventPort& port, kj::AutoCloseFd socket);
   void watchEnd();
+  void signal(int number);
   void settleEnd(ProcessEnd processEnd, kj::Maybe<uint32_t> forbiddenCall);
   void taskFailed(kj::Exception&& exception) override;
 };
