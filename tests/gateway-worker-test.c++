@@ -8,31 +8,40 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <future>
+#include <thread>
+#include <vector>
 
+#include "supervisor/process-memory.h"
 #include "tests/world.h"
 #include "tools/gateway/gateway-process.h"
 
 namespace glovebox::test {
 namespace {
 
-// Sends and reads until the connection closes; in a thread of its own, because the loop is busy serving it.
-std::string converse(const std::string& address, const std::string& request) {
+// What is sent on a socket that is not connected fails.
+int connectTo(const std::string& address) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in name{};
   name.sin_family = AF_INET;
   name.sin_port = htons(static_cast<uint16_t>(std::stoi(address.substr(address.find(':') + 1))));
   name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  (void)connect(fd, reinterpret_cast<sockaddr*>(&name), sizeof(name));
+  return fd;
+}
+
+// Sends and reads until the connection closes; in a thread of its own, because the loop is busy serving it.
+std::string converse(const std::string& address, const std::string& request) {
+  int fd = connectTo(address);
   std::string answer;
-  if (connect(fd, reinterpret_cast<sockaddr*>(&name), sizeof(name)) == 0) {
-    for (size_t sent = 0; sent < request.size();) {
-      ssize_t now = send(fd, request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
-      if (now <= 0) break;
-      sent += now;
-    }
-    char buffer[16 * 1024];
-    for (ssize_t got; (got = recv(fd, buffer, sizeof(buffer), 0)) > 0;) answer.append(buffer, got);
+  for (size_t sent = 0; sent < request.size();) {
+    ssize_t now = send(fd, request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
+    if (now <= 0) break;
+    sent += now;
   }
+  char buffer[16 * 1024];
+  for (ssize_t got; (got = recv(fd, buffer, sizeof(buffer), 0)) > 0;) answer.append(buffer, got);
   close(fd);
   return answer;
 }
@@ -40,7 +49,7 @@ std::string converse(const std::string& address, const std::string& request) {
 // A worker, and a gateway before it.
 class Served {
  public:
-  explicit Served(const std::string& module, LoadOptions options = {}) {
+  explicit Served(const std::string& module, LoadOptions options = {}, kj::ArrayPtr<const kj::String> flags = nullptr) {
     auto agent = world_.load(module, options);
     auto entrypoint = agent.worker().getEntrypointRequest().send().getEntrypoint();
     worker_ = agent.worker();
@@ -50,7 +59,7 @@ class Served {
     kj::Vector<kj::AutoCloseFd> listeners;
     listeners.add(kj::mv(listener));
     gateway_ = kj::heap<gateway::GatewayProcess>(
-        world_.port(), getenv("GLOVEBOX_GATEWAY"), nullptr, kj::mv(listeners),
+        world_.port(), getenv("GLOVEBOX_GATEWAY"), flags, kj::mv(listeners),
         [this](kj::StringPtr host, uint8_t) -> kj::Maybe<rpc::Target::Client> {
           if (host != "example.com") return nullptr;
           return KJ_ASSERT_NONNULL(entrypoint_);
@@ -59,6 +68,8 @@ class Served {
   }
   template <typename T>
   T wait(kj::Promise<T> promise) { return world_.wait(kj::mv(promise)); }
+  const std::string& address() const { return address_; }
+  World& world() { return world_; }
   gateway::GatewayProcess& process() { return *KJ_ASSERT_NONNULL(gateway_); }
 
   std::string get(const std::string& path, const std::string& more = "", const std::string& body = "", const std::string& method = "GET") {
@@ -115,6 +126,52 @@ TEST(GatewayWorker, AnswersRequests) {
   EXPECT_TRUE(pipe.ends_with("\r\n0\r\n\r\n"));
   EXPECT_EQ(bodyOf(served.get("/throw")), "The worker threw an exception.\n");
   EXPECT_EQ(served.get("/else").substr(0, 12), "HTTP/1.1 404");
+}
+
+// Sends a body of so many bytes, chunked, and reads the answer at the same time. The bytes of the answer's body.
+uint64_t streamBothWays(const std::string& address, uint64_t bytes) {
+  int fd = connectTo(address);
+  auto sender = std::thread([fd, bytes]() {
+    auto send = [fd](const std::string& text) {
+      for (size_t sent = 0; sent < text.size();) {
+        ssize_t now = ::send(fd, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
+        if (now <= 0) return false;
+        sent += static_cast<size_t>(now);
+      }
+      return true;
+    };
+    const std::string chunk = "40000\r\n" + std::string(0x40000, 'x') + "\r\n";
+    bool going = send("POST /pipe HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (uint64_t sent = 0; going && sent < bytes; sent += 0x40000) going = send(chunk);
+    if (going) send("0\r\n\r\n");
+  });
+  uint64_t got = 0;
+  std::vector<char> buffer(256 * 1024);
+  // Of the answer only 'x' are body: neither its head nor its chunks' frames have one.
+  for (ssize_t now; (now = recv(fd, buffer.data(), buffer.size(), 0)) > 0;) {
+    got += static_cast<uint64_t>(std::count(buffer.begin(), buffer.begin() + now, 'x'));
+  }
+  sender.join();
+  close(fd);
+  return got;
+}
+
+// GLOVEBOX_TEST_BODY_MB=10240 takes minutes.
+TEST(GatewayWorker, StreamsABodyThroughASmallBudget) {
+  const char* asked = getenv("GLOVEBOX_TEST_BODY_MB");
+  uint64_t bytes = (asked == nullptr ? 512 : std::stoull(asked)) << 20;
+  LoadOptions options;
+  options.memoryMb = 64;
+  options.cpuMs = 300'000;
+  options.wallMs = 3'000'000;
+  kj::String flags[] = {kj::str("--body-mb"), kj::str(bytes >> 20)};
+  Served served("export default { fetch(request) { return new Response(request.body) } }", options, flags);
+  auto before = peakBytesOf(getpid());
+  auto got = std::async(std::launch::async, [&]() { return streamBothWays(served.address(), bytes); });
+  served.world().turnUntil([&]() { return got.wait_for(std::chrono::seconds(0)) == std::future_status::ready; });
+  EXPECT_EQ(got.get(), bytes);
+  // The supervisor is in this process.
+  EXPECT_LT(peakBytesOf(getpid()) - before, 64u << 20);
 }
 
 TEST(GatewayWorker, TellsOfALimit) {
