@@ -37,6 +37,9 @@ struct Call {
     # Read the property.
   }
 
+  # A call of ["fetch"] on an entrypoint is a request: its one argument is a Request (value.capnp), and what it returns a Response. With
+  # null in its place nothing is run: it returns null if there is a handler, and throws if there is none or the worker did not start.
+
   account @3 :Bool;
   # From a client: the answer is to come with an account of the run. To a worker: what its code says during this call is
   # listened to. Ignored from a worker.

@@ -95,9 +95,10 @@ export function isFetch(path: string[], args: unknown[] | undefined): args is un
 // name is there to be called.
 export async function serveFetch(root: Root, args: unknown[], http: Http): Promise<unknown> {
   const request = args[0];
-  if (args.length !== 1 || !http.isRequest(request)) throw new PlainTypeError("fetch() of an entrypoint is called with one Request.");
+  if (args.length !== 1 || (request !== null && !http.isRequest(request))) throw new PlainTypeError("fetch() of an entrypoint is called with one Request.");
   const { fetch } = root.value as { fetch?: unknown };
   if (typeof fetch !== "function") throw new PlainError("Handler does not export a fetch() function.");
+  if (request === null) return null;   // whoever asks with none wants to know whether there is a handler
   const { injected } = root;
   const answer: unknown = await apply(fetch as Callable, root.value, injected === undefined ? [request] : [request, injected.env, injected.ctx]);
   if (http.lookAt(answer) === undefined) {

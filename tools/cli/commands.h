@@ -33,6 +33,7 @@ struct DevOptions {
   std::vector<std::string> with;       // more projects, for its services
   std::string address;                 // HOST:PORT or unix:PATH
   bool quiet = false;                  // no line for each request and reload
+  std::string log;                     // "text" or "json"; empty: text
   SupervisorOptions supervisor;
 };
 int dev(const DevOptions& options);
@@ -43,12 +44,19 @@ struct TypesOptions {
 int types(const TypesOptions& options);
 
 struct ServeOptions {
-  std::string socket;
-  std::string config;      // a file of these options, or empty
-  bool untilEof = false;   // ends when standard input does
+  std::string config;      // a project's configuration, or a file of these options, or empty
   SupervisorOptions supervisor;
+  // Of a daemon:
+  std::string socket;
+  bool untilEof = false;   // ends when standard input does
+  // Of a project, as in DevOptions:
+  std::vector<std::string> with;
+  std::string address;
+  bool quiet = false;
+  std::string log;         // empty: text on a terminal, JSON elsewhere
 };
 int serve(const ServeOptions& options);
+int serveProject(const ServeOptions& options);
 
 struct StatusOptions {
   std::string socket;

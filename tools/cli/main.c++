@@ -136,11 +136,17 @@ void addRun(CLI::App& app, RunOptions& options) {
              "  echo 'export default { twice: (n) => n * 2 }' | glovebox run - --arg 21\n\n") + EXIT_CODES_HELP);
 }
 
+void addLog(CLI::App& app, std::string& form, const char* otherwise) {
+  app.add_option("--log", form, std::string("text, or json: an object a line. Unless given: ") + otherwise)
+      ->check(CLI::IsMember({"text", "json"}))->type_name("FORM");
+}
+
 void addDev(CLI::App& app, DevOptions& options) {
   app.add_option("DIR", options.project, "the project's folder, or its wrangler.jsonc, .json or .toml")->capture_default_str();
   app.add_option("--listen", options.address, "address to serve on, or unix:PATH; port 0 takes a free one")->type_name("IP:PORT")->default_str("127.0.0.1:8787");
   app.add_option("--with", options.with, "the folder of another project, for this one's services")->type_name("DIR")->allow_extra_args(false);
   app.add_flag("--quiet", options.quiet, "no line for each request and reload");
+  addLog(app, options.log, "text");
   addProfile(app, options.supervisor.profile);
   addAllowMissing(app, options.supervisor.allowMissing);
   app.footer("Prints one line when it is ready, and serves until SIGINT or SIGTERM. What workers log, and a line for each request,\n"
@@ -149,8 +155,19 @@ void addDev(CLI::App& app, DevOptions& options) {
              "  curl http://127.0.0.1:8787");
 }
 
+constexpr const char* DAEMON_GROUP = "As a daemon";
+constexpr const char* PROJECT_GROUP = "As a project's server";
+
 void addServe(CLI::App& app, ServeOptions& options) {
-  app.add_option("--socket", options.socket, "Unix socket to listen on; its mode is 0600")->type_name("PATH");
+  app.add_option("--config", options.config, "a project's folder or its wrangler.jsonc, .json or .toml, to serve that; or a TOML file of options for a daemon, "
+                 "named as here without the dashes: cpu-ms = 500. What is given here counts more")->type_name("FILE");
+  app.add_option("--socket", options.socket, "Unix socket to listen on; its mode is 0600")->type_name("PATH")->group(DAEMON_GROUP);
+  app.add_flag("--until-eof", options.untilEof, "also end when standard input does: for a program that starts a daemon of its own")->group(DAEMON_GROUP);
+  app.add_option("--listen", options.address, "address to serve on, or unix:PATH; port 0 takes a free one. Unless given: 127.0.0.1:8787")->type_name("IP:PORT")->group(PROJECT_GROUP);
+  app.add_option("--with", options.with, "the folder of another project, for this one's services")->type_name("DIR")->allow_extra_args(false)->group(PROJECT_GROUP);
+  app.add_flag("--quiet", options.quiet, "no line for each request")->group(PROJECT_GROUP);
+  addLog(app, options.log, "text on a terminal, json elsewhere");
+  app.get_option("--log")->group(PROJECT_GROUP);
   app.add_option("--pool", options.supervisor.poolSize, "warm workers kept ready; unless given, suited to the machine")->check(WHOLE_NUMBER);
   addLimits(app, options.supervisor.limits, "; a load gets this unless it asks for less");
   app.add_option("--workers", options.supervisor.workersMax, "the most workers alive at once")->check(WHOLE_NUMBER)->capture_default_str();
@@ -160,9 +177,31 @@ void addServe(CLI::App& app, ServeOptions& options) {
       ->check(WHOLE_NUMBER);
   addProfile(app, options.supervisor.profile);
   addAllowMissing(app, options.supervisor.allowMissing);
-  app.add_option("--config", options.config, "options from a TOML file, named as here without the dashes: cpu-ms = 500. What is given here counts more")->type_name("FILE");
-  app.add_flag("--until-eof", options.untilEof, "also end when standard input does: for a program that starts a daemon of its own");
-  app.footer("Prints one line when it is ready, and serves until SIGINT or SIGTERM. Whoever may open the socket may run code.");
+  app.footer(std::string("There are two forms. Each prints one line when it is ready, and serves until SIGINT or SIGTERM.\n\n"
+             "  glovebox serve --socket PATH           a daemon: clients load workers over a Unix socket. Whoever may open it may run code\n"
+             "  glovebox serve --config wrangler.jsonc a project over HTTP: its worker answers requests, and is started again if it dies.\n"
+             "                                         At the end, requests under way are answered and no others taken\n\n") + EXIT_CODES_HELP);
+}
+
+// Options of the other form are mistakes: nothing would come of them.
+void refuseOptionsOf(const CLI::App& serve, const char* group, const std::string& why) {
+  for (auto option: serve.get_options([group](const CLI::Option* one) { return one->get_group() == group && one->count() > 0; })) {
+    throw Failure(EXIT_CODE_USAGE, option->get_name() + " " + why);
+  }
+}
+
+int serveEither(CLI::App& command, ServeOptions& options) {
+  if (!options.config.empty() && project::isProjectPath(options.config)) {
+    refuseOptionsOf(command, DAEMON_GROUP, "is for a daemon, and --config names a project: that is served with --listen");
+    return serveProject(options);
+  }
+  if (!options.config.empty()) readConfig(command, options.config);
+  if (options.socket.empty()) {
+    throw Failure(EXIT_CODE_USAGE, "glovebox serve needs --socket PATH (or a line socket = \"PATH\" in the file of --config) to be a daemon, or --config DIR to serve "
+                  "the project in that folder");
+  }
+  refuseOptionsOf(command, PROJECT_GROUP, "is for a project's server, which --config wrangler.jsonc makes it; a daemon has a --socket");
+  return serve(options);
 }
 
 int parseAndRun(int argc, char** argv) {
@@ -185,7 +224,7 @@ int parseAndRun(int argc, char** argv) {
   typesCommand.add_option("DIR", typesOptions.project, "the project's folder, or its wrangler.jsonc, .json or .toml")->capture_default_str();
 
   ServeOptions serveOptions;
-  auto& serveCommand = *app.add_subcommand("serve", "Be a daemon that runs workers for clients on a Unix socket");
+  auto& serveCommand = *app.add_subcommand("serve", "Be a daemon that runs workers for clients, or serve a project over HTTP");
   addServe(serveCommand, serveOptions);
 
   StatusOptions statusOptions;
@@ -239,9 +278,7 @@ int parseAndRun(int argc, char** argv) {
   if (devCommand.parsed()) return dev(devOptions);
   if (typesCommand.parsed()) return types(typesOptions);
   if (serveCommand.parsed()) {
-    if (!serveOptions.config.empty()) readConfig(serveCommand, serveOptions.config);
-    if (serveOptions.socket.empty()) throw Failure(EXIT_CODE_USAGE, "glovebox serve needs --socket PATH, or a line socket = \"PATH\" in the file of --config");
-    return serve(serveOptions);
+    return serveEither(serveCommand, serveOptions);
   }
   if (statusCommand.parsed()) return status(statusOptions);
   if (policyCommand.parsed()) return policy(policyOptions);

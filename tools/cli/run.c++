@@ -13,6 +13,7 @@
 #include "tools/cli/account-json.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/failure.h"
+#include "tools/cli/http-service.h"
 #include "tools/cli/method-lister.h"
 #include "tools/cli/modules.h"
 #include "tools/cli/named-console.h"
@@ -191,26 +192,14 @@ int loadProjectAndCall(Session& session, const RunOptions& options, std::vector<
   return callAndPrint(session, options, loaded.get<rpc::Worker::Client>(), path, arguments);
 }
 
-std::vector<project::ProjectConfig> readProjects(const RunOptions& options) {
-  std::vector<project::ProjectConfig> projects{project::readProjectConfig(options.file)};
-  for (auto& path: options.with) projects.push_back(project::readProjectConfig(path));
+std::vector<project::ProjectConfig> projectsOf(const RunOptions& options) {
+  auto projects = readProjects(options.file, options.with);
   // What is said here counts more.
   for (auto& limit: WORKER_LIMITS) {
     if (options.limits.*limit.field != 0) projects[0].limits.*limit.field = options.limits.*limit.field;
   }
   for (auto& project: projects) writeWarnings(project.warnings);
   return projects;
-}
-
-// A supervisor of our own grants what the projects ask for; a daemon's policy is its own.
-SupervisorOptions granting(SupervisorOptions supervisor, const std::vector<project::ProjectConfig>& projects) {
-  for (auto& project: projects) {
-    for (auto& limit: WORKER_LIMITS) {
-      auto& granted = supervisor.limits.*limit.field;
-      if (granted != 0) granted = std::max(granted, project.limits.*limit.field);   // 0: nothing bounds it
-    }
-  }
-  return supervisor;
 }
 
 }  // namespace
@@ -223,7 +212,7 @@ int run(const RunOptions& options) {
   std::vector<project::ProjectConfig> projects;
   std::vector<ModuleFile> modules;
   if (project::isProjectPath(options.file)) {
-    projects = readProjects(options);
+    projects = projectsOf(options);
     if (path.empty()) throw Failure(EXIT_CODE_USAGE, "which method of the project is to be called? Name it with --call, and its export with --entrypoint if that is not the default one");
   } else {
     modules.push_back(readMainModule(options.file));

@@ -3,7 +3,7 @@
 // under way end in the worker that they began in; the next ones go to the new one. While the files cannot be loaded, the worker of
 // before goes on answering.
 //
-// Runs in the command's process, on its supervisor's loop. Requests and answers are passed on unread, but for a line in the log.
+// Runs in the command's process, on its supervisor's loop. Requests and answers do not pass here, but the front (tools/http/front.h).
 
 #include <kj/async.h>
 #include <kj/function.h>
@@ -14,6 +14,7 @@
 
 #include "ipc/control.capnp.h"
 #include "ipc/uv-event-port.h"
+#include "tools/http/front.h"
 #include "tools/project/folder-watch.h"
 #include "tools/project/project-host.h"
 
@@ -24,8 +25,8 @@ class DevServer {
   struct Hooks {
     // Reads the configuration again. Throws cli::Failure.
     kj::Function<std::vector<project::ProjectConfig>()> readProjects;
-    // A line about a reload or a request, without its end.
-    kj::Function<void(std::string)> log;
+    // About a reload.
+    kj::Function<void(const char* level, std::string)> log;
   };
 
   // All outlive it.
@@ -37,11 +38,10 @@ class DevServer {
   // Never resolves; dropping it ends it.
   kj::Promise<void> reloadOnChanges();
 
-  // Who answers requests: whatever worker there is when they come.
-  rpc::Target::Client target();
+  // Who answers a request that comes now: whatever worker there is.
+  Backend backend();
 
  private:
-  class Front;
   // One load of the project, kept for as long as a call on it is under way.
   struct Generation final: public kj::Refcounted {
     Generation(rpc::Worker::Client worker, rpc::Target::Client entrypoint): worker(kj::mv(worker)), entrypoint(kj::mv(entrypoint)) {}

@@ -12,7 +12,46 @@ namespace glovebox::project {
 
 using cli::Failure;
 
+// What a worker of a project is made of, each time that it is.
+class ProjectHost::Recipe final: public kj::Refcounted {
+ public:
+  // `services`: of the configuration's, in their order.
+  Recipe(rpc::Supervisor::Client supervisor, ProjectConfig config, std::vector<cli::ModuleFile> modules, std::vector<rpc::Target::Client> services)
+      : supervisor_(kj::mv(supervisor)), config_(std::move(config)), modules_(std::move(modules)), services_(std::move(services)) {}
+  ~Recipe() noexcept(false) override = default;
+
+  const std::string& name() const { return config_.name; }
+  void write(rpc::WorkerCode::Builder code);
+
+ private:
+  rpc::Supervisor::Client supervisor_;
+  const ProjectConfig config_;
+  const std::vector<cli::ModuleFile> modules_;
+  std::vector<rpc::Target::Client> services_;
+
+  void writeEnv(rpc::Payload::Builder env);
+};
+
+// Makes a worker again and again. Held by the supervisor.
+class ProjectHost::Factory final: public rpc::WorkerFactory::Server {
+ public:
+  Factory(kj::Own<Recipe> recipe, Restarted restarted): recipe_(kj::mv(recipe)), restarted_(std::move(restarted)) {}
+
+ protected:
+  kj::Promise<void> code(CodeContext context) override {
+    recipe_->write(context.getResults().initCode());
+    if (made_++ > 0) restarted_(recipe_->name());
+    return kj::READY_NOW;
+  }
+
+ private:
+  kj::Own<Recipe> recipe_;
+  Restarted restarted_;
+  uint64_t made_ = 0;
+};
+
 struct ProjectHost::Loading {
+  Lifetime lifetime;
   std::vector<ProjectConfig> projects;
   std::vector<std::vector<cli::ModuleFile>> modules;         // of each
   kj::Array<kj::Maybe<rpc::Worker::Client>> workers;         // of each that is loaded
@@ -22,9 +61,10 @@ struct ProjectHost::Loading {
 ProjectHost::ProjectHost(rpc::Supervisor::Client supervisor, std::string typescript, ConsoleOf consoleOf)
     : supervisor_(supervisor), consoleOf_(std::move(consoleOf)), stripper_(kj::mv(supervisor), std::move(typescript)) {}
 
-kj::Promise<HostWorker> ProjectHost::load(std::vector<ProjectConfig> projects) {
+kj::Promise<HostWorker> ProjectHost::load(std::vector<ProjectConfig> projects, Lifetime lifetime) {
   KJ_REQUIRE(!projects.empty());
   auto loading = kj::heap<Loading>();
+  loading->lifetime = lifetime;
   try {
     for (auto& project: projects) loading->modules.push_back(readProjectFiles(project));
   } catch (const Failure& failure) {
@@ -56,19 +96,25 @@ rpc::Worker::Client ProjectHost::loadOne(Loading& loading, size_t index) {
   KJ_IF_MAYBE(worker, loading.workers[index]) return *worker;
   auto& config = loading.projects[index];
   loading.underWay.push_back(config.name);
-  auto request = supervisor_.loaderRequest().send().getLoader().loadRequest();
-  auto code = request.initCode();
-  code.setCompatibilityDate(config.compatibilityDate.c_str());
-  auto flags = code.initCompatibilityFlags(static_cast<unsigned>(config.compatibilityFlags.size()));
-  for (unsigned i = 0; i < flags.size(); i++) flags.set(i, config.compatibilityFlags[i].c_str());
   auto& modules = loading.modules[index];
   cli::checkModules(modules);
-  code.setMainModule(modules[0].name.c_str());
-  cli::setModules(modules, code);
-  writeEnv(loading, config, code.initEnv());
-  writeLimits(config.limits, code.initLimits());
-  request.setConsole(consoleOf_(config.name));
-  auto worker = request.send().getWorker();
+  std::vector<rpc::Target::Client> services;
+  for (auto& service: config.services) services.push_back(serviceOf(loading, service));
+  auto recipe = kj::refcounted<Recipe>(supervisor_, config, std::move(modules), std::move(services));
+  auto loader = supervisor_.loaderRequest().send().getLoader();
+  auto worker = [&]() -> rpc::Worker::Client {
+    if (loading.lifetime == Lifetime::RESTARTED) {
+      auto request = loader.getRequest();
+      request.setName(config.name.c_str());
+      request.setFactory(kj::heap<Factory>(kj::mv(recipe), restarted_));
+      request.setConsole(consoleOf_(config.name));
+      return request.send().getWorker();
+    }
+    auto request = loader.loadRequest();
+    recipe->write(request.initCode());
+    request.setConsole(consoleOf_(config.name));
+    return request.send().getWorker();
+  }();
   loading.underWay.pop_back();
   loading.workers[index] = worker;
   return worker;
@@ -96,11 +142,21 @@ rpc::Target::Client ProjectHost::serviceOf(Loading& loading, const ServiceBindin
                 ". Give its folder, too: --with DIR");
 }
 
+void ProjectHost::Recipe::write(rpc::WorkerCode::Builder code) {
+  code.setCompatibilityDate(config_.compatibilityDate.c_str());
+  auto flags = code.initCompatibilityFlags(static_cast<unsigned>(config_.compatibilityFlags.size()));
+  for (unsigned i = 0; i < flags.size(); i++) flags.set(i, config_.compatibilityFlags[i].c_str());
+  code.setMainModule(modules_[0].name.c_str());
+  cli::setModules(modules_, code);
+  writeEnv(code.initEnv());
+  writeLimits(config_.limits, code.initLimits());
+}
+
 // The variables as plain data, and beside them what is handed over by reference.
-void ProjectHost::writeEnv(Loading& loading, const ProjectConfig& config, rpc::Payload::Builder env) {
+void ProjectHost::Recipe::writeEnv(rpc::Payload::Builder env) {
   ConfigValue vars;
   vars.kind = ConfigValue::Kind::OBJECT;
-  vars.members = config.vars;
+  vars.members = config_.vars;
   auto graph = parseJson(toJson(vars));
   kj::Vector<capnp::Capability::Client> capabilities;
   auto bind = [&](const std::string& name, ValueExternal::Kind kind, capnp::Capability::Client capability) {
@@ -120,8 +176,8 @@ void ProjectHost::writeEnv(Loading& loading, const ProjectConfig& config, rpc::P
     graph.nodes[0].properties.push_back({first, first + 1});
   };
   // Each has names of its own (`get`).
-  for (auto& name: config.workerLoaders) bind(name, ValueExternal::Kind::LOADER, supervisor_.loaderRequest().send().getLoader());
-  for (auto& service: config.services) bind(service.binding, ValueExternal::Kind::SERVICE, serviceOf(loading, service));
+  for (auto& name: config_.workerLoaders) bind(name, ValueExternal::Kind::LOADER, supervisor_.loaderRequest().send().getLoader());
+  for (size_t i = 0; i < services_.size(); i++) bind(config_.services[i].binding, ValueExternal::Kind::SERVICE, services_[i]);
   writePayload(kj::mv(graph), env, wire::PAYLOAD_BYTES_MAX, [&](const ValueExternal& external) { return capabilities[external.id]; });
 }
 

@@ -20,6 +20,12 @@ namespace glovebox::project {
 // What is wrong with a project's files; what is wrong with its code is answered by each call, as for every worker.
 using HostWorker = kj::OneOf<rpc::Worker::Client, cli::Failure>;
 
+// How long a project's workers are there.
+enum class Lifetime {
+  ONCE,       // what has ended has ended: each later call says so
+  RESTARTED,  // made again by the next call when it has died or was evicted, of the files as they were
+};
+
 class ProjectHost {
  public:
   // Where the logs of the project of that name go.
@@ -29,21 +35,27 @@ class ProjectHost {
   ProjectHost(rpc::Supervisor::Client supervisor, std::string typescript, ConsoleOf consoleOf);
   KJ_DISALLOW_COPY(ProjectHost);
 
+  // Told of each worker of a project that is made again; the supervisor may ask for one for as long as it is there.
+  using Restarted = std::function<void(const std::string& name)>;
+  void onRestart(Restarted restarted) { restarted_ = std::move(restarted); }
+
   // The worker of the first of them; the others are there for its `services`, and end with it. Each time afresh: the files are read
   // now. One call at a time.
-  kj::Promise<HostWorker> load(std::vector<ProjectConfig> projects);
+  kj::Promise<HostWorker> load(std::vector<ProjectConfig> projects, Lifetime lifetime = Lifetime::ONCE);
 
  private:
   struct Loading;
+  class Recipe;
+  class Factory;
 
   rpc::Supervisor::Client supervisor_;
   ConsoleOf consoleOf_;
+  Restarted restarted_ = [](const std::string&) {};
   TypeStripper stripper_;
 
   kj::Promise<HostWorker> linkFrom(kj::Own<Loading> loading, size_t next);
   rpc::Worker::Client loadOne(Loading& loading, size_t index);
   rpc::Target::Client serviceOf(Loading& loading, const ServiceBinding& service);
-  void writeEnv(Loading& loading, const ProjectConfig& config, rpc::Payload::Builder env);
 };
 
 }  // namespace glovebox::project

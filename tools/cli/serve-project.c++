@@ -1,0 +1,53 @@
+// glovebox serve --config wrangler.jsonc: a project on HTTP as a service. Like `dev`, but of the files as they were when it began, and
+// whoever of its workers dies is made again.
+
+#include <kj/debug.h>
+#include <unistd.h>
+
+#include "tools/cli/commands.h"
+#include "tools/cli/failure.h"
+#include "tools/cli/http-service.h"
+#include "tools/cli/modules.h"
+#include "tools/cli/stop-signals.h"
+#include "tools/cli/terminal.h"
+#include "tools/http/handler-probe.h"
+#include "tools/http/log.h"
+#include "tools/project/project-host.h"
+
+namespace glovebox::cli {
+int serveProject(const ServeOptions& options) {
+  auto projects = readProjects(options.config, options.with);
+  for (auto& project: projects) writeWarnings(project.warnings);
+  auto name = projects[0].name;
+  auto installation = findInstallation();
+  HttpListener listener(options.address);
+  http::Log log(logForm(options.log, isatty(STDERR_FILENO) ? http::Log::Form::TEXT : http::Log::Form::JSON), options.quiet);
+
+  Session session(granting(options.supervisor, projects));
+  return runAndClose(session, [&]() -> int {
+    project::ProjectHost host(session.supervisor(), readFile(installation.typescript.cStr()),
+                              [&log](const std::string& worker) { return http::consoleOf(log, worker); });
+    host.onRestart([&log](const std::string& worker) { log.say("warn", "'" + worker + "' is started again"); });
+    auto loaded = host.load(std::move(projects), project::Lifetime::RESTARTED).wait(session.waitScope());
+    if (loaded.is<Failure>()) throw loaded.get<Failure>();
+    auto worker = loaded.get<rpc::Worker::Client>();
+    auto entrypoint = worker.getEntrypointRequest().send().getEntrypoint();
+    KJ_IF_MAYBE(failure, http::probeHandler(entrypoint, name).wait(session.waitScope())) throw *failure;
+
+    auto front = http::newFront(session.port().getTimer(), {[&entrypoint]() { return http::Backend{entrypoint, {}}; },
+                                                            [&log, name](http::Answered answered) { log.write(name, answered); }});
+    StopSignals signals(session.port().uvLoop());
+    auto gateway = startGateway(session, installation, options.supervisor, listener,
+                                [&front](kj::StringPtr, uint8_t) -> kj::Maybe<rpc::Target::Client> { return front; });
+    writeOutput("Ready on " + listener.shown() + " (" + name + ")\n");
+    auto stop = signals.take().then([&log](int number) {
+      log.say("info", "draining: requests under way are answered, no others are taken");
+      return number;
+    });
+    waitForEnd(session, *gateway, kj::mv(stop));
+    log.say("info", "ended");
+    return EXIT_CODE_OK;
+  });
+}
+
+}  // namespace glovebox::cli

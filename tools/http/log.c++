@@ -1,0 +1,123 @@
+#include "tools/http/log.h"
+
+#include <kj/encoding.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+#include <time.h>
+
+#include <chrono>
+#include <cstdio>
+
+#include "ipc/ending.h"
+#include "ipc/log-level.h"
+#include "tools/cli/terminal.h"
+
+namespace glovebox::http {
+namespace {
+
+using Json = rapidjson::Writer<rapidjson::StringBuffer>;
+
+void writeText(Json& json, const char* name, const std::string& value) {
+  json.Key(name);
+  // A worker's text may be no UTF-8.
+  auto clean = kj::decodeUtf32(kj::encodeUtf32(kj::arrayPtr(value.data(), value.size())));
+  json.String(clean.begin(), static_cast<rapidjson::SizeType>(clean.size()));
+}
+
+std::string summary(const LogLine::Request& request) {
+  auto outcome = request.status != 0 ? std::to_string(request.status)
+                 : request.outcome == "exception" ? "threw"
+                 : request.outcome == "ok" ? "no Response" : request.outcome;
+  return request.method + " " + request.path + " " + outcome + " (" + std::to_string(request.milliseconds) + " ms)";
+}
+
+std::string timeText(double timeMs) {
+  auto milliseconds = static_cast<int64_t>(timeMs);
+  time_t seconds = static_cast<time_t>(milliseconds / 1000);
+  tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[64];
+  auto length = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
+  snprintf(text + length, sizeof(text) - length, ".%03dZ", static_cast<int>(milliseconds % 1000));
+  return text;
+}
+
+class LogConsole final: public rpc::Console::Server {
+ public:
+  LogConsole(Log& log, const std::string& worker): log_(log), worker_(worker) {}
+
+ protected:
+  kj::Promise<void> write(WriteContext context) override {
+    for (auto message: context.getParams().getMessages()) {
+      auto level = levelName(message.getLevel());
+      auto text = message.getText();
+      log_.write({.level = level.size() == 0 ? "log" : level.cStr(), .worker = worker_, .message = std::string(text.begin(), text.size())});
+    }
+    return kj::READY_NOW;
+  }
+
+ private:
+  Log& log_;
+  const std::string worker_;
+};
+
+}  // namespace
+
+std::string asText(const LogLine& line) {
+  if (!line.request) return line.worker.empty() ? line.message : line.worker + ": " + line.message;
+  auto& request = *line.request;
+  auto said = request.error.empty() ? "" : request.error + "\n";
+  return said + summary(request);
+}
+
+std::string asJson(const LogLine& line, double timeMs) {
+  rapidjson::StringBuffer buffer;
+  Json json(buffer);
+  json.StartObject();
+  writeText(json, "time", timeText(timeMs));
+  writeText(json, "level", line.level);
+  writeText(json, "message", line.request ? summary(*line.request) : line.message);
+  if (!line.worker.empty()) writeText(json, "worker", line.worker);
+  if (line.request) {
+    json.Key("request");
+    json.StartObject();
+    writeText(json, "method", line.request->method);
+    writeText(json, "path", line.request->path);
+    if (line.request->status != 0) {
+      json.Key("status");
+      json.Uint(line.request->status);
+    }
+    writeText(json, "outcome", line.request->outcome);
+    json.Key("ms");
+    json.Uint64(line.request->milliseconds);
+    if (!line.request->error.empty()) writeText(json, "error", line.request->error);
+    json.EndObject();
+  }
+  json.EndObject();
+  return std::string(buffer.GetString(), buffer.GetSize());
+}
+
+void Log::write(const LogLine& line) {
+  if (quiet_ && (line.worker.empty() || line.request)) return;
+  auto text = cli::forStandardError(asText(line));
+  if (form_ == Form::JSON) {
+    auto now = std::chrono::system_clock::now().time_since_epoch();
+    text = asJson(line, static_cast<double>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()));
+  }
+  text += '\n';
+  fwrite(text.data(), 1, text.size(), stderr);
+}
+
+void Log::write(const std::string& worker, const Answered& answered) {
+  auto outcome = endingName(answered.outcome);
+  write({.level = answered.status >= 500 || answered.status == 0 ? "error" : "info",
+         .worker = worker,
+         .request = LogLine::Request{answered.line.method, answered.line.path, answered.status, outcome.cStr(),
+                                     static_cast<uint64_t>(answered.took / kj::MILLISECONDS), answered.words}});
+}
+
+void Log::say(const char* level, std::string message) { write({.level = level, .message = std::move(message)}); }
+
+rpc::Console::Client consoleOf(Log& log, const std::string& worker) { return kj::heap<LogConsole>(log, worker); }
+
+}  // namespace glovebox::http
