@@ -106,7 +106,8 @@ void LoadedWorker::start(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>:
   request.setConsole(kj::heap<ConsoleMembrane>(kj::addRef(*membrane_), kj::addRef(*books_), kj::mv(heldConsole), limits_.logBytes));
   // Whether the code failed is told by the worker in each answer; if the process died, whenEnded() tells.
   started_ = request.send()
-                 .then([this](auto&& response) -> kj::Promise<void> {
+                 .then([this, began = kj::systemPreciseMonotonicClock().now()](auto&& response) -> kj::Promise<void> {
+                   core_->census.loadTime.note(kj::systemPreciseMonotonicClock().now() - began);
                    startFailed_ = response.getStatus() == rpc::WorkerProcess::StartStatus::FAILED;
                    startWatch_ = kj::READY_NOW;
                    isStarted_ = true;
@@ -130,6 +131,7 @@ LoadedWorker::~LoadedWorker() noexcept(false) {
   stop_ = nullptr;
   background_ = nullptr;
   KJ_IF_MAYBE(worker, worker_) {
+    core_->census.cpuOfGone += (*worker)->cpuTime();
     kj::evalLater([worker = kj::mv(*worker), core = kj::addRef(*core_)]() {}).detach([](kj::Exception&& exception) {
       KJ_LOG(ERROR, exception);
     });
@@ -252,6 +254,7 @@ kj::Promise<void> LoadedWorker::call(Route& route, CallContext context, CallLimi
   return served.attach(kj::defer([this, origin, isTold, run = kj::mv(run)]() mutable {
     if (!run->isClosed()) close(*run);
     if (origin == Origin::STREAM) return;
+    core_->census.noteRun(run->howItEnded(), run->wall());
     KJ_IF_MAYBE(worker, worker_) core_->recent.add(*run, (*worker)->pid());
     if (!isTold) return;
     KJ_ASSERT_NONNULL(tails_)->report(kj::mv(run));

@@ -42,24 +42,22 @@ class Outward {
   kj::Own<Membrane> membrane_;
   Route route_;
 
-  void noteCall() {
-    traffic_.calls++;
-    byName_.calls++;
-  }
-  void noteOut(uint64_t bytes) {
-    traffic_.bytesOut += bytes;
-    byName_.bytesOut += bytes;
-  }
-  void noteIn(uint64_t bytes) {
-    traffic_.bytesIn += bytes;
-    byName_.bytesIn += bytes;
-  }
+  void noteCall() { note({.calls = 1}); }
+  void noteOut(uint64_t bytes) { note({.bytesOut = bytes}); }
+  void noteIn(uint64_t bytes) { note({.bytesIn = bytes}); }
 
  private:
   const ValueExternal::Kind kind_;
   const kj::String label_;
   Traffic traffic_;
   Traffic& byName_;   // of the ledger
+  Traffic& byKind_;   // of the census
+
+  void note(const Traffic& more) {
+    traffic_.add(more);
+    byName_.add(more);
+    byKind_.add(more);
+  }
   const uint64_t id_;
   capnp::ClientHook* hook_ = nullptr;
 

@@ -5,6 +5,7 @@
 #include "ipc/limits-message.h"
 #include "supervisor/core.h"
 #include "supervisor/loader.h"
+#include "supervisor/metrics.h"
 #include "supervisor/status.h"
 
 namespace glovebox {
@@ -40,6 +41,8 @@ class SupervisorImpl final: public Supervisor {
   }
 
   rpc::Supervisor::Client client() override { return kj::heap<Bootstrap>(kj::addRef(*core_)); }
+
+  Metrics metrics() override { return readMetrics(*core_); }
 
   kj::Promise<void> shutdown() override {
     core_->closing = true;

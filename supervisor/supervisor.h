@@ -20,6 +20,7 @@
 namespace glovebox {
 
 class UvEventPort;
+struct Metrics;
 
 // Where the built pieces are. All absolute.
 struct Installation {
@@ -81,6 +82,9 @@ class Supervisor {
 
   // The bootstrap capability for a client, in this process or on a socket.
   virtual rpc::Supervisor::Client client() = 0;
+
+  // What it has counted so far.
+  virtual Metrics metrics() = 0;
 
   // Every worker is dead and reaped when this resolves.
   virtual kj::Promise<void> shutdown() = 0;

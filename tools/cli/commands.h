@@ -34,6 +34,7 @@ struct DevOptions {
   std::string address;                 // HOST:PORT or unix:PATH
   bool quiet = false;                  // no line for each request and reload
   std::string log;                     // "text" or "json"; empty: text
+  std::string admin;                   // address of /metrics, /healthz and /readyz; empty: none
   SupervisorOptions supervisor;
 };
 int dev(const DevOptions& options);
@@ -45,6 +46,7 @@ int types(const TypesOptions& options);
 
 struct ServeOptions {
   std::string config;      // a project's configuration, or a file of these options, or empty
+  std::string admin;       // as in DevOptions
   SupervisorOptions supervisor;
   // Of a daemon:
   std::string socket;

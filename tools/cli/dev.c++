@@ -3,6 +3,7 @@
 #include <kj/debug.h>
 
 #include "ipc/ending.h"
+#include "tools/cli/admin-service.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/failure.h"
 #include "tools/cli/http-service.h"
@@ -20,6 +21,8 @@ int dev(const DevOptions& options) {
   for (auto& project: projects) writeWarnings(project.warnings);
   auto installation = findInstallation();
   HttpListener listener(options.address);
+  auto adminListener = listenAdmin(options.admin);
+  http::RequestCounts counts;
   http::Log log(logForm(options.log, http::Log::Form::TEXT), options.quiet);
 
   Session session(granting(options.supervisor, projects));
@@ -30,15 +33,19 @@ int dev(const DevOptions& options) {
                                                   [&](const char* level, std::string words) { log.say(level, std::move(words)); }});
     KJ_IF_MAYBE(failure, server.load().wait(session.waitScope())) throw *failure;
 
-    auto front = http::newFront(session.port().getTimer(), {[&server]() { return server.backend(); },
+    auto front = http::newFront(session.port().getTimer(), {counts, [&server]() { return server.backend(); },
                                                             [&log, name = projects[0].name](http::Answered answered) { log.write(name, answered); }});
     StopSignals signals(session.port().uvLoop());
+    AdminService admin(session, installation, options.supervisor);
+    admin.requests = counts;
+    admin.host = [&server]() { return server.backend().entrypoint; };
+    admin.start(adminListener);
     auto gateway = startGateway(session, installation, options.supervisor, listener,
                                 [&front](kj::StringPtr, uint8_t) -> kj::Maybe<rpc::Target::Client> { return front; });
     writeOutput("Ready on " + listener.shown() + " (" + projects[0].name + ")\n");
 
     auto reloading = server.reloadOnChanges().then([]() -> int { KJ_FAIL_ASSERT("reloading ended by itself"); });
-    waitForEnd(session, *gateway, signals.take().exclusiveJoin(kj::mv(reloading)));
+    waitForEnd(session, *gateway, signals.take().exclusiveJoin(kj::mv(reloading)), [&admin]() { admin.draining = true; });
     return EXIT_CODE_OK;
   });
 }

@@ -63,13 +63,14 @@ kj::Own<gateway::GatewayProcess> startGateway(Session& session, const Installati
   return gateway;
 }
 
-void waitForEnd(Session& session, gateway::GatewayProcess& gateway, kj::Promise<int> stop) {
+void waitForEnd(Session& session, gateway::GatewayProcess& gateway, kj::Promise<int> stop, kj::Function<void()> drains) {
   auto died = gateway.whenEnded().then([](int status) -> int {
     KJ_FAIL_REQUIRE("the gateway ended by itself", status);
   });
   KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() { stop.exclusiveJoin(kj::mv(died)).wait(session.waitScope()); })) {
     throw Failure(EXIT_CODE_UNAVAILABLE, exception->getDescription().cStr());
   }
+  drains();
   gateway.drain();
   gateway.whenEnded().wait(session.waitScope());
 }

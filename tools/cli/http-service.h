@@ -38,7 +38,7 @@ kj::Own<gateway::GatewayProcess> startGateway(Session& session, const Installati
                                               HttpListener& listener, gateway::GatewayProcess::Route route);
 
 // Until `stop`; then what is under way gets its answer. Throws Failure if the gateway ends by itself.
-void waitForEnd(Session& session, gateway::GatewayProcess& gateway, kj::Promise<int> stop);
+void waitForEnd(Session& session, gateway::GatewayProcess& gateway, kj::Promise<int> stop, kj::Function<void()> drains);
 
 // A supervisor of our own grants what the projects ask for.
 SupervisorOptions granting(SupervisorOptions supervisor, const std::vector<project::ProjectConfig>& projects);

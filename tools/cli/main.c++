@@ -141,12 +141,17 @@ void addLog(CLI::App& app, std::string& form, const char* otherwise) {
       ->check(CLI::IsMember({"text", "json"}))->type_name("FORM");
 }
 
+void addAdmin(CLI::App& app, std::string& address) {
+  app.add_option("--admin", address, "also answer /metrics (Prometheus), /healthz and /readyz, on an address of this machine alone or unix:PATH")->type_name("IP:PORT");
+}
+
 void addDev(CLI::App& app, DevOptions& options) {
   app.add_option("DIR", options.project, "the project's folder, or its wrangler.jsonc, .json or .toml")->capture_default_str();
   app.add_option("--listen", options.address, "address to serve on, or unix:PATH; port 0 takes a free one")->type_name("IP:PORT")->default_str("127.0.0.1:8787");
   app.add_option("--with", options.with, "the folder of another project, for this one's services")->type_name("DIR")->allow_extra_args(false);
   app.add_flag("--quiet", options.quiet, "no line for each request and reload");
   addLog(app, options.log, "text");
+  addAdmin(app, options.admin);
   addProfile(app, options.supervisor.profile);
   addAllowMissing(app, options.supervisor.allowMissing);
   app.footer("Prints one line when it is ready, and serves until SIGINT or SIGTERM. What workers log, and a line for each request,\n"
@@ -161,6 +166,7 @@ constexpr const char* PROJECT_GROUP = "As a project's server";
 void addServe(CLI::App& app, ServeOptions& options) {
   app.add_option("--config", options.config, "a project's folder or its wrangler.jsonc, .json or .toml, to serve that; or a TOML file of options for a daemon, "
                  "named as here without the dashes: cpu-ms = 500. What is given here counts more")->type_name("FILE");
+  addAdmin(app, options.admin);
   app.add_option("--socket", options.socket, "Unix socket to listen on; its mode is 0600")->type_name("PATH")->group(DAEMON_GROUP);
   app.add_flag("--until-eof", options.untilEof, "also end when standard input does: for a program that starts a daemon of its own")->group(DAEMON_GROUP);
   app.add_option("--listen", options.address, "address to serve on, or unix:PATH; port 0 takes a free one. Unless given: 127.0.0.1:8787")->type_name("IP:PORT")->group(PROJECT_GROUP);

@@ -4,6 +4,7 @@
 #include <kj/debug.h>
 #include <unistd.h>
 
+#include "tools/cli/admin-service.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/failure.h"
 #include "tools/cli/http-service.h"
@@ -21,30 +22,38 @@ int serveProject(const ServeOptions& options) {
   auto name = projects[0].name;
   auto installation = findInstallation();
   HttpListener listener(options.address);
+  auto adminListener = listenAdmin(options.admin);
+  http::RequestCounts counts;
   http::Log log(logForm(options.log, isatty(STDERR_FILENO) ? http::Log::Form::TEXT : http::Log::Form::JSON), options.quiet);
 
   Session session(granting(options.supervisor, projects));
   return runAndClose(session, [&]() -> int {
     project::ProjectHost host(session.supervisor(), readFile(installation.typescript.cStr()),
                               [&log](const std::string& worker) { return http::consoleOf(log, worker); });
-    host.onRestart([&log](const std::string& worker) { log.say("warn", "'" + worker + "' is started again"); });
+    host.onRestart([&log, &counts](const std::string& worker) {
+      counts.workerRestarts++;
+      log.say("warn", "'" + worker + "' is started again");
+    });
     auto loaded = host.load(std::move(projects), project::Lifetime::RESTARTED).wait(session.waitScope());
     if (loaded.is<Failure>()) throw loaded.get<Failure>();
     auto worker = loaded.get<rpc::Worker::Client>();
     auto entrypoint = worker.getEntrypointRequest().send().getEntrypoint();
     KJ_IF_MAYBE(failure, http::probeHandler(entrypoint, name).wait(session.waitScope())) throw *failure;
 
-    auto front = http::newFront(session.port().getTimer(), {[&entrypoint]() { return http::Backend{entrypoint, {}}; },
+    auto front = http::newFront(session.port().getTimer(), {counts, [&entrypoint]() { return http::Backend{entrypoint, {}}; },
                                                             [&log, name](http::Answered answered) { log.write(name, answered); }});
     StopSignals signals(session.port().uvLoop());
+    AdminService admin(session, installation, options.supervisor);
+    admin.requests = counts;
+    admin.host = [&entrypoint]() { return entrypoint; };
+    admin.start(adminListener);
     auto gateway = startGateway(session, installation, options.supervisor, listener,
                                 [&front](kj::StringPtr, uint8_t) -> kj::Maybe<rpc::Target::Client> { return front; });
     writeOutput("Ready on " + listener.shown() + " (" + name + ")\n");
-    auto stop = signals.take().then([&log](int number) {
+    waitForEnd(session, *gateway, signals.take(), [&]() {
+      admin.draining = true;
       log.say("info", "draining: requests under way are answered, no others are taken");
-      return number;
     });
-    waitForEnd(session, *gateway, kj::mv(stop));
     log.say("info", "ended");
     return EXIT_CODE_OK;
   });

@@ -9,6 +9,7 @@
 
 #include "ipc/connection.h"
 #include "ipc/listener.h"
+#include "tools/cli/admin-service.h"
 #include "tools/cli/commands.h"
 #include "tools/cli/failure.h"
 #include "tools/cli/session.h"
@@ -76,16 +77,19 @@ void keepLargeMemory() {
 
 int serve(const ServeOptions& options) {
   keepLargeMemory();
+  auto adminListener = listenAdmin(options.admin);
+  auto installation = findInstallation();
   Session session(options.supervisor);
-  {
+  return runAndClose(session, [&]() -> int {
     StopSignals signals(session.port().uvLoop());
     kj::Own<Door> door;
     auto refused = kj::runCatchingExceptions([&]() { door = kj::heap<Door>(session, options.socket.c_str()); });
     KJ_IF_MAYBE(exception, refused) {
-      session.close();
       throw Failure(EXIT_CODE_UNAVAILABLE, "cannot listen on '" + options.socket + "': " + exception->getDescription().cStr());
     }
     auto profile = policy::profileName(options.supervisor.profile);
+    AdminService admin(session, installation, options.supervisor);
+    admin.start(adminListener);
     writeOutput("Listening on " + options.socket + " (profile " + std::string(profile) + ")\n");
     auto stopped = signals.take();
     kj::Own<UvFdObserver> input;
@@ -95,9 +99,8 @@ int serve(const ServeOptions& options) {
     }
     auto listening = door->run().then([]() -> int { KJ_FAIL_ASSERT("the door closed by itself"); });
     stopped.exclusiveJoin(kj::mv(listening)).wait(session.waitScope());
-  }
-  session.close();
-  return EXIT_CODE_OK;
+    return EXIT_CODE_OK;
+  });
 }
 
 }  // namespace glovebox::cli

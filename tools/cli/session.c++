@@ -41,6 +41,8 @@ rpc::Supervisor::Client Session::supervisor() {
   return connection_->bootstrap<rpc::Supervisor>();
 }
 
+Metrics Session::metrics() { return embedded_->metrics(); }
+
 void Session::close() {
   if (embedded_.get() != nullptr) {
     embedded_->shutdown().wait(port_.waitScope());

@@ -11,6 +11,7 @@
 #include "ipc/connection.h"
 #include "ipc/control.capnp.h"
 #include "ipc/uv-event-port.h"
+#include "supervisor/metrics.h"
 #include "supervisor/supervisor.h"
 
 namespace glovebox::cli {
@@ -26,6 +27,9 @@ class Session {
   rpc::Supervisor::Client supervisor();
   kj::WaitScope& waitScope() { return port_.waitScope(); }
   UvEventPort& port() { return port_; }
+
+  // Of an embedded supervisor.
+  Metrics metrics();
 
   // An embedded supervisor's workers are gone when it returns.
   void close();

@@ -6,6 +6,18 @@
 namespace glovebox::http {
 namespace {
 
+// A request, until it is answered or given up.
+struct UnderWay {
+  explicit UnderWay(RequestCounts& counts): counts(counts) {}
+  ~UnderWay() {
+    counts.inFlight--;
+    if (!isAnswered) counts.givenUp++;
+  }
+  KJ_DISALLOW_COPY(UnderWay);
+  RequestCounts& counts;
+  bool isAnswered = false;
+};
+
 class Front final: public rpc::Target::Server {
  public:
   Front(kj::Timer& timer, FrontHooks hooks): timer_(timer), hooks_(kj::mv(hooks)) {}
@@ -26,8 +38,12 @@ class Front final: public rpc::Target::Server {
     }
     context.releaseParams();
     auto start = timer_.now();
+    auto& counts = hooks_.counts;
+    counts.inFlight++;
+    auto underWay = kj::heap<UnderWay>(counts);
+    auto& answeredFlag = underWay->isAnswered;
     return request.send()
-        .then([this, context, answered = kj::mv(answered), start](capnp::Response<rpc::Return>&& response) mutable {
+        .then([this, context, answered = kj::mv(answered), start, &counts, &answeredFlag](capnp::Response<rpc::Return>&& response) mutable {
           context.setResults(response);
           answered.took = timer_.now() - start;
           if (response.isValue()) answered.status = readStatus(response.getValue());
@@ -39,9 +55,12 @@ class Front final: public rpc::Target::Server {
             answered.outcome = response.getEnded().getCode();
             answered.words = response.getEnded().getMessage().cStr();
           }
+          counts.byStatusClass[answered.status / 100 % counts.byStatusClass.size()]++;
+          counts.time.note(answered.took);
+          answeredFlag = true;
           hooks_.answered(kj::mv(answered));
         })
-        .attach(kj::mv(backend.life));
+        .attach(kj::mv(underWay), kj::mv(backend.life));
   }
 
  private:

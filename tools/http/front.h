@@ -12,6 +12,7 @@
 #include <string>
 
 #include "ipc/call.capnp.h"
+#include "tools/http/metrics-text.h"
 #include "tools/http/request-line.h"
 
 namespace glovebox::http {
@@ -31,6 +32,7 @@ struct Backend {
 };
 
 struct FrontHooks {
+  RequestCounts& counts;
   kj::Function<Backend()> backend;
   kj::Function<void(Answered)> answered;   // not for calls that were given up
 };
