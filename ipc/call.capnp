@@ -88,7 +88,7 @@ struct Account {
 
   struct Use {
     label @0 :Text;     # As in External. Empty: it had none, or all others together.
-    kind @1 :Text;      # "stub", "service", "readable", "writable", "loader"
+    kind @1 :Text;      # "stub", "service", "readable", "writable", "loader", "socket"
     calls @2 :UInt64;
     bytesOut @3 :UInt64;   # From the worker.
     bytesIn @4 :UInt64;    # To it.
@@ -137,6 +137,11 @@ struct External {
     # A stream to be written to: answers `write(chunk)`, `close()` and `abort(reason)`. The receiver makes a WritableStream.
     loader @6 :Capability;
     # A Loader (control.capnp). The receiver makes a WorkerLoader.
+    socket @7 :Target;
+    # One end of a WebSocket. Answers `message(data)`, a string or a Uint8Array, when that was taken, and `close(code, reason)`
+    # (1005: without a code), the last of this direction. Whoever wants to hear from it first calls `connect(socket)`, once, with an
+    # end of its own, which is told the same. Each side drops the other's end when it has closed it; dropping it without is a loss
+    # of the connection, in both directions (1006).
   }
 }
 

@@ -98,6 +98,7 @@ Kind readExternal(rpc::External::Reader external, kj::Maybe<capnp::Capability::C
     case rpc::External::READABLE: capability = external.getReadable(); return Kind::READABLE;
     case rpc::External::WRITABLE: capability = external.getWritable(); return Kind::WRITABLE;
     case rpc::External::LOADER: capability = external.getLoader(); return Kind::LOADER;
+    case rpc::External::SOCKET: capability = external.getSocket(); return Kind::SOCKET;
   }
   return Kind::NONE;
 }
@@ -110,6 +111,7 @@ void writeExternal(Kind kind, capnp::Capability::Client capability, rpc::Externa
     case Kind::READABLE: external.setReadable(capability.castAs<rpc::Target>()); return;
     case Kind::WRITABLE: external.setWritable(capability.castAs<rpc::Target>()); return;
     case Kind::LOADER: external.setLoader(kj::mv(capability)); return;
+    case Kind::SOCKET: external.setSocket(capability.castAs<rpc::Target>()); return;
   }
 }
 

@@ -50,7 +50,7 @@ struct ValueNode {
 
 // What is not copied but referred to: a capability, a stream (`External` in ipc/call.capnp).
 struct ValueExternal {
-  enum class Kind : uint8_t { NONE, STUB, SERVICE, READABLE, WRITABLE, LOADER };
+  enum class Kind : uint8_t { NONE, STUB, SERVICE, READABLE, WRITABLE, LOADER, SOCKET };
 
   Kind kind = Kind::NONE;
   // In the tables of this process: of what it exports, or of what it imports from others. Means nothing on the wire.
@@ -58,6 +58,12 @@ struct ValueExternal {
   uint64_t id = 0;
   std::string label;   // for status output: the property under which it stood
 };
+
+// Something that goes on after it was handed over: calls on it are pieces of that.
+constexpr bool isStream(ValueExternal::Kind kind) {
+  using Kind = ValueExternal::Kind;
+  return kind == Kind::READABLE || kind == Kind::WRITABLE || kind == Kind::SOCKET;
+}
 
 struct ValueGraph {
   std::vector<ValueNode> nodes;   // nodes[0] is the root; never empty once built

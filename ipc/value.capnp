@@ -147,7 +147,7 @@ struct PlatformObject {
   # What it is made of, in plain nodes. Names and values of headers are byte strings, a character for each byte; names are in lower case.
   #   Headers   array: name, value, name, value, ... ("set-cookie" may repeat)
   #   Request   array: method, url, headers (an array as above), body, redirect ("follow", "manual" or "error")
-  #   Response  array: status, status text, headers (an array as above), body
+  #   Response  array: status, status text, headers (an array as above), body; where the status is 101 also an external (a socket)
   #   Blob      array: content (a view), type
   #   File      array: content (a view), type, name, last modified (milliseconds since the epoch)
   #   FormData  array: name, value, name, value, ...; each value a text or a File

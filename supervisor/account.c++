@@ -80,8 +80,7 @@ void Run::write(rpc::Account::Builder account) const {
   auto uses = account.initCapabilities(static_cast<uint>(uses_.size()));
   for (auto i: kj::indices(uses)) {
     auto& use = uses_[i];
-    bool isStream = use.kind == ValueExternal::Kind::READABLE || use.kind == ValueExternal::Kind::WRITABLE;
-    if (!isStream) calls += use.traffic.calls;
+    if (!isStream(use.kind)) calls += use.traffic.calls;
     uses[i].setLabel(use.label);
     uses[i].setKind(kindName(use.kind));
     uses[i].setCalls(use.traffic.calls);

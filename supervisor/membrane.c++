@@ -104,8 +104,7 @@ rpc::Target::Client Membrane::OutOf::target(rpc::Target::Client from, ValueExter
   auto& worker = membrane_.worker();
   if (!membrane_.ledger.inwardCapabilities.hasRoom()) return KJ_EXCEPTION(OVERLOADED, membrane_.ledger.inwardCapabilities.refusal());
   bool isPromise = innermostHook(from).whenMoreResolved() != nullptr;
-  bool isStream = kind == ValueExternal::Kind::READABLE || kind == ValueExternal::Kind::WRITABLE;
-  auto origin = isPromise ? Origin::PROMISED : isStream ? Origin::STREAM : Origin::OBJECT;
+  auto origin = isPromise ? Origin::PROMISED : isStream(kind) ? Origin::STREAM : Origin::OBJECT;
   return Handle::make<InwardTarget>(kj::addRef(worker), kj::mv(from), worker.callLimits(), origin);
 }
 

@@ -69,8 +69,7 @@ kj::Promise<void> OutwardTarget::call(CallContext context) {
     return kj::READY_NOW;
   }
   // A stream is one subrequest when it is handed over, however many pieces it comes in.
-  bool isStream = kind() == Kind::READABLE || kind() == Kind::WRITABLE;
-  if (!isStream && !membrane_->worker().admitSubrequest()) {
+  if (!isStream(kind()) && !membrane_->worker().admitSubrequest()) {
     setThrown(context.getResults(), ErrorPrototype::ERROR, TOO_MANY_SUBREQUESTS);
     return kj::READY_NOW;
   }

@@ -28,6 +28,7 @@ kj::StringPtr kindName(ValueExternal::Kind kind) {
     case ValueExternal::Kind::READABLE: return "readable"_kj;
     case ValueExternal::Kind::WRITABLE: return "writable"_kj;
     case ValueExternal::Kind::LOADER: return "loader"_kj;
+    case ValueExternal::Kind::SOCKET: return "socket"_kj;
   }
   return "none"_kj;
 }

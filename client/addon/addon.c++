@@ -51,7 +51,7 @@ kj::Array<OutgoingExternal> toExternals(napi_env env, napi_value value) {
   for (uint32_t i = 0; i < count; i++) {
     auto from = element(env, value, i);
     auto kind = toNumber(env, property(env, from, "kind"), "an external's kind");
-    if (kind > uint64_t(ExternalKind::LOADER)) throw typeError(kj::str("There is no external of kind ", kind, "."));
+    if (kind > uint64_t(ExternalKind::SOCKET)) throw typeError(kj::str("There is no external of kind ", kind, "."));
     auto label = property(env, from, "label");
     externals.add(OutgoingExternal{ExternalKind(kind), toNumber(env, property(env, from, "id"), "an external's id"),
                                    toBool(env, property(env, from, "imported"), "an external's imported"),

@@ -2,6 +2,7 @@
 
 import type { Http, Outgoing } from "../../ipc/js/fetch.ts";
 import { rememberBody } from "./platform-objects.ts";
+import { socketOf } from "./web-socket.ts";
 
 class OutgoingRequest implements Outgoing {
   readonly redirect: "follow" | "manual" | "error";
@@ -63,7 +64,9 @@ function bytesOf(body: unknown): Uint8Array<ArrayBuffer> | undefined {
 export const http: Http = {
   open: (input, init) => new OutgoingRequest(input, init),
   isRequest: (value) => value instanceof Request,
-  lookAt: (value) => value instanceof Response ? { status: value.status, location: value.headers.get("location") } : undefined,
+  asksForSocket: (request) => (request as Request).headers.get("upgrade")?.toLowerCase() === "websocket",
+  lookAt: (value) => value instanceof Response
+    ? { status: value.status, location: value.headers.get("location"), hasSocket: socketOf(value) !== undefined } : undefined,
   finish(response, url, redirected, signal) {
     let finished = response as Response;
     if (signal !== undefined && finished.body !== null) {
@@ -77,6 +80,7 @@ export const http: Http = {
   },
   drop(response) {
     const { body } = response as Response;
+    socketOf(response)?.refuse();
     if (body !== null && !body.locked) body.cancel().catch(() => {});
   },
   resolve(location, base) {

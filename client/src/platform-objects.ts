@@ -2,6 +2,7 @@
 // and back. What comes in was written by sandboxed code; Node's constructors check most of it.
 
 import { dataCloneError } from "./value-refusals.ts";
+import { WebSocket, endToHandOver, socketOf, upgradeResponse } from "./web-socket.ts";
 
 export interface Platform {
   name: string;
@@ -20,6 +21,8 @@ export function rememberBody(request: object, bytes: Uint8Array): void {
 export function platformOf(object: object): Platform | undefined {
   if (object instanceof Request) return { name: "Request", state: [object.method, object.url, pairs(object.headers), bodyOf(object), object.redirect] };
   if (object instanceof Response) {
+    const socket = socketOf(object);
+    if (socket !== undefined) return { name: "Response", state: [object.status, object.statusText, pairs(object.headers), null, endToHandOver(socket)] };
     if (object.status < 200) throw new TypeError("Response.error() cannot be sent to another process.");
     return { name: "Response", state: [object.status, object.statusText, pairs(object.headers), bodyOf(object)] };
   }
@@ -123,7 +126,10 @@ function makeRequest(state: unknown[]): Request {
 }
 
 function makeResponse(state: unknown[]): Response {
-  const [status, statusText, headers, body] = state;
+  const [status, statusText, headers, body, webSocket] = state;
+  if (webSocket instanceof WebSocket && state.length === 5 && status === 101 && typeof statusText === "string" && body === null) {
+    return upgradeResponse(webSocket, statusText, makeHeaders("Response", headers));
+  }
   if (state.length !== 4 || typeof status !== "number" || typeof statusText !== "string" || !isBody(body)) throw malformedPlatform("Response");
   return new Response(body as BodyInit | null, { status, statusText, headers: makeHeaders("Response", headers) });
 }

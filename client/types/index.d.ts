@@ -191,7 +191,7 @@ export interface Account {
 export interface CapabilityUse {
   label: string;
   /** `"none"`: the bytes of large values. */
-  kind: "stub" | "service" | "readable" | "writable" | "loader" | "none";
+  kind: "stub" | "service" | "readable" | "writable" | "loader" | "socket" | "none";
   calls: number;
   /** From the worker. */
   bytesOut: number;

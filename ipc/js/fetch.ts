@@ -10,8 +10,10 @@ export interface Http {
   // As `new Request(input, init)` takes them; throws as that does.
   open(input: unknown, init: unknown): Outgoing;
   isRequest(value: unknown): boolean;
+  // Whether the request is for a WebSocket.
+  asksForSocket(request: unknown): boolean;
   // Undefined: not a Response. `location` is null if there is no such header.
-  lookAt(value: unknown): { status: number; location: string | null } | undefined;
+  lookAt(value: unknown): { status: number; location: string | null; hasSocket: boolean } | undefined;
   // The response as fetch() returns it. An abort ends its body.
   finish(response: object, url: string, redirected: boolean, signal: Signal | undefined): object;
   // Nobody wants it.
@@ -101,9 +103,13 @@ export async function serveFetch(root: Root, args: unknown[], http: Http): Promi
   if (request === null) return null;   // whoever asks with none wants to know whether there is a handler
   const { injected } = root;
   const answer: unknown = await apply(fetch as Callable, root.value, injected === undefined ? [request] : [request, injected.env, injected.ctx]);
-  if (http.lookAt(answer) === undefined) {
+  const looks = http.lookAt(answer);
+  if (looks === undefined) {
     const got = answer === null ? "null" : typeof answer === "object" ? "an object" : typeof answer === "undefined" ? "undefined" : `a ${typeof answer}`;
     throw new PlainTypeError(`The fetch() handler must return a Response, or a promise of one; it returned ${got}.`);
+  }
+  if (looks.hasSocket && !http.asksForSocket(request)) {
+    throw new PlainTypeError('Worker tried to return WebSocket in a response to a request which did not contain the header "Upgrade: websocket".');
   }
   return answer;
 }

@@ -9,13 +9,14 @@ import { find, inherits, isCallableInstance, RpcTarget, use } from "./receiver.t
 import type { Callable, Found, Root } from "./receiver.ts";
 import { Import, stubOf } from "./stub-state.ts";
 import type { Scope } from "./stub-state.ts";
+import { Inlet, SocketEnd, receivedSocket } from "./sockets.ts";
 import { StreamBridge } from "./streams.ts";
 import type { StreamClasses } from "./streams.ts";
 import { WorkerLoader, giveCode } from "./loader.ts";
 import type { CodeFactory } from "./loader.ts";
 import {
   ANSWER_ENDED, ANSWER_THROWN, ANSWER_VALUE,
-  EXTERNAL_LOADER, EXTERNAL_READABLE, EXTERNAL_SERVICE, EXTERNAL_STUB, EXTERNAL_WRITABLE,
+  EXTERNAL_LOADER, EXTERNAL_READABLE, EXTERNAL_SERVICE, EXTERNAL_SOCKET, EXTERNAL_STUB, EXTERNAL_WRITABLE,
 } from "./wire.ts";
 import type { AnswerKind, CallNumber, Ending, Exported, External, ExternalKind, Imported, Wire, WireEvents } from "./wire.ts";
 
@@ -300,6 +301,8 @@ export class Session implements WireEvents {
     }
     if (value instanceof WorkerLoader) return { kind: EXTERNAL_LOADER, id: value.importFor(this).id, imported: true };
     if (value instanceof EntrypointReference) return this.#exportFor(EXTERNAL_SERVICE, { entrypoint: value.entrypoint });
+    if (value instanceof SocketEnd) return this.#externalOfSocket(value.handOver());
+    if (value instanceof Inlet) return this.#externalOfSocket(value);
     const stream = this.#streams.sourceOrSink(value);
     if (stream !== undefined) {
       return this.#exportFor(stream.readable ? EXTERNAL_READABLE : EXTERNAL_WRITABLE,
@@ -310,6 +313,16 @@ export class Session implements WireEvents {
       return this.#exportFor(EXTERNAL_STUB, { root: rootOf(target), dispose: disposerOf(target) });
     }
     return undefined;
+  }
+
+  // One that came from elsewhere is passed on as it is.
+  #externalOfSocket(socket: CapabilityState | Inlet): External {
+    if (socket instanceof Inlet) {
+      return this.#exportFor(EXTERNAL_SOCKET, { root: { value: socket, instance: true, entrypoint: false }, dispose: () => socket.dropped() });
+    }
+    socket.check();
+    push(this.#handedOver!.stubs, socket);
+    return { kind: EXTERNAL_SOCKET, id: socket.import.id, imported: true };
   }
 
   // Of what is handed over with a worker's code but not to the worker: its tails, who hear of it when it is gone.
@@ -382,6 +395,7 @@ export class Session implements WireEvents {
       case EXTERNAL_READABLE: return this.#streams.readable(imported);
       case EXTERNAL_WRITABLE: return this.#streams.writable(imported);
       case EXTERNAL_LOADER: return new WorkerLoader(imported);
+      case EXTERNAL_SOCKET: return receivedSocket(imported);
       default: throw new PlainError("Malformed value: a capability of no known kind.");
     }
   }

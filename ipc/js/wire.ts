@@ -16,7 +16,8 @@ export const EXTERNAL_SERVICE = 2;
 export const EXTERNAL_READABLE = 3;
 export const EXTERNAL_WRITABLE = 4;
 export const EXTERNAL_LOADER = 5;
-export type ExternalKind = 0 | 1 | 2 | 3 | 4 | 5;
+export const EXTERNAL_SOCKET = 6;
+export type ExternalKind = 0 | 1 | 2 | 3 | 4 | 5 | 6;
 
 // What stands in a value's place when it is not copied. `imported`: `id` is an import that is sent back or passed on;
 // otherwise it is an export.

@@ -32,17 +32,21 @@ const functions = {
       signal?.throwIfAborted();
       return fetchData(url);
     }
-    if (outbound === undefined) throw new PlainError(BLOCKED);
-    return fetchFrom(outbound, request, undefined);
+    return fetchOutbound(request);
   },
 };
+
+export async function fetchOutbound(request: Request): Promise<object> {
+  if (outbound === undefined) throw new PlainError(BLOCKED);
+  return fetchFrom(outbound, request, undefined);
+}
 
 function fetchData(url: string): object {
   const found = tryDecodeDataUrl(url);
   if (found === undefined) throw new PlainTypeError("fetch() of a data: URL that is not valid.");
   const headers = makeHeaders(["content-type", found.type]);
   freezeHeaders(headers);
-  return makeResponse({ status: 200, statusText: "OK", headers, body: new Body(found.bytes), url, redirected: false, cf: undefined });
+  return makeResponse({ status: 200, statusText: "OK", headers, body: new Body(found.bytes), url, redirected: false, cf: undefined, webSocket: null });
 }
 
 export function installFetch(): void {

@@ -5,11 +5,12 @@ import { onAbort } from "./abort.ts";
 import type { AbortSignal } from "./abort.ts";
 import { Body } from "./body.ts";
 import { Headers, addHeader, freezeHeaders, getHeader, headersList } from "./headers.ts";
-import { indexOf, slice } from "./primordials.ts";
+import { indexOf, slice, toLowerCase } from "./primordials.ts";
 import { Request, absoluteUrl, makeRequest, requestParts } from "./request.ts";
 import type { RequestParts } from "./request.ts";
 import { responseParts } from "./response.ts";
 import { ReadableStream, byteController } from "./streams.ts";
+import { endOf } from "./web-socket.ts";
 
 // What a body's redirect to GET takes along.
 const OF_THE_BODY = ["content-encoding", "content-language", "content-location", "content-length", "content-type"];
@@ -72,9 +73,11 @@ function originOf(url: string): string {
 export const http: Http = {
   open: (input, init) => new OutgoingRequest(new Request(input, init)),
   isRequest: (value) => requestParts(value) !== undefined,
+  asksForSocket: (request) => toLowerCase(getHeader(headersList(requestParts(request)!.headers)!, "upgrade") ?? "") === "websocket",
   lookAt(value) {
     const parts = responseParts(value);
-    return parts === undefined ? undefined : { status: parts.status, location: getHeader(headersList(parts.headers)!, "location") };
+    return parts === undefined ? undefined
+      : { status: parts.status, location: getHeader(headersList(parts.headers)!, "location"), hasSocket: parts.webSocket !== null };
   },
   finish(response, url, redirected, signal) {
     const parts = responseParts(response)!;
@@ -85,7 +88,11 @@ export const http: Http = {
     if (signal !== undefined && parts.body !== undefined && parts.body.bytes === undefined) parts.body = untilAborted(parts.body, signal as AbortSignal);
     return response;
   },
-  drop(response) { responseParts(response)!.body?.cancel(undefined); },
+  drop(response) {
+    const { body, webSocket } = responseParts(response)!;
+    body?.cancel(undefined);
+    endOf(webSocket)?.refuse();
+  },
   resolve(location, base) {
     const url = absoluteUrl(location, base);
     return url !== undefined && (slice(url, 0, 7) === "http://" || slice(url, 0, 8) === "https://") ? url : undefined;

@@ -13,6 +13,7 @@ import { Headers, checkHeaders, headersList, makeHeaders, setHeadersList } from 
 import { absoluteUrl, emptyRequest, freezeRequest, isRedirect, normalMethod, requestParts, setRequestParts } from "./request.ts";
 import { Response, isNullBodyStatus, isReasonPhrase, responseParts, setResponseParts } from "./response.ts";
 import { makeDomException } from "./dom-exception.ts";
+import { endToHandOver, isWebSocket } from "./web-socket.ts";
 
 type State = unknown[];
 
@@ -37,7 +38,10 @@ export function platformOf(object: object, everything: boolean): [string, State]
   const response = responseParts(object);
   if (response !== undefined) {
     if (response.status === 0) throw new PlainTypeError("Response.error() cannot be sent to another process.");
-    return ["Response", [response.status, response.statusText, copy(headersList(response.headers)!), writeBody(response.body)]];
+    const { webSocket } = response;
+    const state = [response.status, response.statusText, copy(headersList(response.headers)!), writeBody(response.body)];
+    if (webSocket !== null) push(state, endToHandOver(webSocket));
+    return ["Response", state];
   }
   const entries = entriesOf(object);
   return entries === undefined ? undefined : ["FormData", copy(entries)];
@@ -120,12 +124,14 @@ function fillRequest(request: never, state: State): void {
 
 function fillResponse(response: Response, state: State): void {
   const status = state[0], statusText = state[1], headers = state[2], content = state[3];
-  if (state.length !== 4 || typeof status !== "number" || !(status >= 200 && status <= 599) || status % 1 !== 0 ||
+  const webSocket = state.length === 5 && isWebSocket(state[4]) ? state[4] : null;
+  if (state.length !== (webSocket === null ? 4 : 5) || typeof status !== "number" || status % 1 !== 0 ||
+      !(webSocket === null ? status >= 200 && status <= 599 : status === 101) ||
       typeof statusText !== "string" || !isReasonPhrase(statusText) || (content !== null && isNullBodyStatus(status))) {
     throw malformed("Response");
   }
   setResponseParts(response, {
-    status, statusText, headers: makeHeaders(headersFrom("Response", headers)), body: bodyFrom("Response", content), url: "", redirected: false, cf: undefined,
+    status, statusText, headers: makeHeaders(headersFrom("Response", headers)), body: bodyFrom("Response", content), url: "", redirected: false, cf: undefined, webSocket,
   });
 }
 

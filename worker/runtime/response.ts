@@ -5,6 +5,8 @@ import { Body, defineBodyMembers, extractBody } from "./body.ts";
 import type { BodyMembers } from "./body.ts";
 import { Headers, addHeader, freezeHeaders, getHeader, hasHeader, headersList, makeHeaders } from "./headers.ts";
 import { provideShower } from "./inspect.ts";
+import { isWebSocket } from "./web-socket.ts";
+import type { WebSocket } from "./web-socket.ts";
 import { exposeInterface, isObject, requireArguments, toDOMString, toDictionary, toUSVString } from "./webidl.ts";
 
 export interface ResponseParts {
@@ -15,6 +17,7 @@ export interface ResponseParts {
   url: string;          // of what a fetch() answered
   redirected: boolean;
   cf: unknown;
+  webSocket: WebSocket | null;
 }
 
 let partsOf: (value: unknown) => ResponseParts | undefined;
@@ -60,13 +63,13 @@ export class Response {
     if (!isRedirectStatus(code)) throw new PlainRangeError(`${toDOMString(status)} is not a redirect status code. It must be one of: 301, 302, 303, 307, or 308.`);
     const headers = makeHeaders(["location", record[0]]);
     freezeHeaders(headers);
-    return makeResponse({ status: code, statusText: "", headers, body: undefined, url: "", redirected: false, cf: undefined });
+    return makeResponse({ status: code, statusText: "", headers, body: undefined, url: "", redirected: false, cf: undefined, webSocket: null });
   }
 
   static error(): Response {
     const headers = new Headers();
     freezeHeaders(headers);
-    return makeResponse({ status: 0, statusText: "", headers, body: undefined, url: "", redirected: false, cf: undefined });
+    return makeResponse({ status: 0, statusText: "", headers, body: undefined, url: "", redirected: false, cf: undefined, webSocket: null });
   }
 
   get type(): string { return this.#parts.status === 0 ? "error" : "default"; }
@@ -76,11 +79,12 @@ export class Response {
   get ok(): boolean { return this.#parts.status >= 200 && this.#parts.status <= 299; }
   get statusText(): string { return this.#parts.statusText; }
   get headers(): Headers { return this.#parts.headers; }
-  get webSocket(): null { this.#parts; return null; }
+  get webSocket(): WebSocket | null { return this.#parts.webSocket; }
   get cf(): unknown { return this.#parts.cf; }
 
   clone(): Response {
     const parts = this.#parts;
+    if (parts.webSocket !== null) throw new PlainTypeError("Cannot clone a response to a WebSocket handshake.");
     if (parts.body?.unusable) throw new PlainTypeError("Cannot clone a Response whose body has been used or is locked.");
     return makeResponse({ ...parts, headers: new Headers(parts.headers), body: parts.body?.clone() });
   }
@@ -117,17 +121,18 @@ export function isReasonPhrase(text: string): boolean {
 function toParts(init: unknown): ResponseParts {
   const given = toDictionary<ResponseInit>(init, "The response's options");
   let status = 200;
-  if (given.webSocket !== undefined && given.webSocket !== null) {
-    throw new PlainTypeError("WebSockets are not available in this version of Glovebox.");
-  }
-  if (given.status !== undefined) {
-    status = trunc(toNumberOf(given.status));
+  const webSocket = given.webSocket === undefined ? null : given.webSocket;
+  if (webSocket !== null && !isWebSocket(webSocket)) throw new PlainTypeError("The response's `webSocket` is not a WebSocket: give it one of a WebSocketPair.");
+  if (given.status !== undefined) status = trunc(toNumberOf(given.status));
+  if (webSocket !== null) {
+    if (status !== 101) throw new PlainRangeError("Responses with a WebSocket must have status code 101.");
+  } else if (given.status !== undefined) {
     if (!(status >= 200 && status <= 599)) throw new PlainRangeError("Responses may only be constructed with status codes in the range 200 to 599, inclusive.");
   }
   const statusText = given.statusText === undefined ? "" : toDOMString(given.statusText);
   if (!isReasonPhrase(statusText)) throw new PlainTypeError("Invalid statusText: it holds a character that cannot stand in a line of HTTP.");
   const headers = given.headers === undefined ? new Headers() : new Headers(given.headers);
-  return { status, statusText, headers, body: undefined, url: "", redirected: false, cf: given.cf };
+  return { status, statusText, headers, body: undefined, url: "", redirected: false, cf: given.cf, webSocket };
 }
 
 function addType(parts: ResponseParts, type: string): void {

@@ -15,11 +15,14 @@ import { inspect } from "./inspect.ts";
 import { installReporting, reportException } from "./report.ts";
 import { installRequest } from "./request.ts";
 import { installResponse } from "./response.ts";
+import { installSocketConnect } from "./socket-connect.ts";
+import { installSocketEvents } from "./socket-events.ts";
 import { installStreams } from "./streams.ts";
 import { codecHooks, installStructuredClone } from "./structured-clone.ts";
 import { rpcCodecHooks } from "./rpc.ts";
 import { installTimers } from "./timers.ts";
 import { installUrl } from "./url.ts";
+import { installWebSocket } from "./web-socket.ts";
 
 export function installWeb(): void {
   installEvents();
@@ -39,6 +42,9 @@ export function installWeb(): void {
   installRequest();
   installResponse();
   installFetch();
+  installSocketEvents();
+  installWebSocket();
+  installSocketConnect();
   native.provideHooks(webHooks);
 }
 
