@@ -30,6 +30,10 @@ export function commandFile(): string {
 // The Worker that strips types (worker/typescript/).
 export function typescriptFile(): string { return path.join(__dirname, "typescript.js"); }
 
+// The Worker that bundles (worker/bundler/), and the WebAssembly that it imports.
+export function bundlerFile(): string { return path.join(__dirname, "bundler.js"); }
+export function esbuildFile(): string { return path.join(__dirname, "esbuild.wasm"); }
+
 // What the build wrote, for a supervisor in this process.
 export function installationFolder(): string {
   return process.env.GLOVEBOX_INSTALLATION ?? path.join(__dirname, "..");

@@ -1,5 +1,6 @@
 // The package `glovebox`: workers on this machine from a Node.js program, with Cloudflare's Worker Loader API.
 
+export { BundleError, Bundler, createBundler, createWorker } from "./bundler.ts";
 export { connect, Glovebox } from "./connect.ts";
 export { entrypoint } from "./entrypoints.ts";
 export { GloveboxError } from "./errors.ts";

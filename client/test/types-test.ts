@@ -3,6 +3,7 @@
 import { GloveboxError, RpcStub, RpcTarget, WorkerEntrypoint, connect, entrypoint, run } from "glovebox";
 import type { Entrypoint, GloveboxErrorCode, RpcPromise, WorkerCode, WorkerLoader } from "glovebox";
 import { RpcTarget as SameRpcTarget, env, waitUntil } from "glovebox/workers";
+import { BundleError, createBundler, createWorker } from "glovebox/bundler";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false;
 function same<A, B>(_: Same<A, B>): void {}
@@ -158,3 +159,15 @@ export async function program(): Promise<void> {
   waitUntil(glovebox.closed);
   void [there, ended, about, answer, echoed, n, yes, any, other, first, value, pipelined, read, found, inside, list, when, optional, beside, inMap, sum, again, doubled, posted, own, promise, env];
 }
+
+async function bundling(loader: WorkerLoader, path: string): Promise<void> {
+  const { wranglerConfig, ...code } = await createWorker({ files: { "src/index.ts": "", "data.bin": new Uint8Array() }, minify: true, loader: { ".svg": "text" } });
+  loader.load({ ...code, compatibilityDate: wranglerConfig?.compatibilityDate ?? "2026-01-01" });
+  await using bundler = createBundler({ cacheFolder: path });
+  await bundler.createWorker({ files: { list: () => [], read: () => null } }).catch((error: unknown) => {
+    if (error instanceof BundleError) same<number | undefined, (typeof error.errors)[number]["line"] | undefined>(true);
+  });
+  // @ts-expect-error
+  await createWorker({ files: {}, loader: { ".svg": "file" } });
+}
+void bundling;
