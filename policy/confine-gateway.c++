@@ -25,6 +25,12 @@ LayerSet gatewayLayers() {
   return layers;
 }
 
+LayerSet egressLayers() {
+  LayerSet layers = gatewayLayers();
+  layers.remove(Layer::NET_NAMESPACE);
+  return layers;
+}
+
 StepResult enterGatewayJail(const GatewayConfinement& confinement, LayerSet& inForce) {
   auto apply = [&](Layer layer, StepResult result) { return note(confinement, inForce, layer, result); };
   bool root = geteuid() == 0;
@@ -36,7 +42,9 @@ StepResult enterGatewayJail(const GatewayConfinement& confinement, LayerSet& inF
     // As root what follows would be done to the machine itself.
     return result;
   }
-  if (!(result = enterNamespaces(confinement.mayMiss, inForce)).ok()) return result;
+  LayerSet notWanted;
+  if (confinement.connects) notWanted.add(Layer::NET_NAMESPACE);
+  if (!(result = enterNamespaces(confinement.mayMiss, inForce, notWanted)).ok()) return result;
   // Only a child would be in it. That it was left all the same has a use: a process that did so cannot start a thread.
   inForce.remove(Layer::PID_NAMESPACE);
   // Without a mount namespace of its own the machine's root would be emptied.
@@ -58,7 +66,8 @@ StepResult sealGateway(const GatewayConfinement& confinement, LayerSet& inForce)
   auto apply = [&](Layer layer, StepResult result) { return note(confinement, inForce, layer, result); };
   int abi = 0;
   StepResult result;
-  if (!(result = apply(Layer::LANDLOCK, restrictWithLandlock(abi))).ok()) return result;
+  result = confinement.connects ? restrictWithLandlockButConnecting(confinement.ports, confinement.portCount, abi) : restrictWithLandlock(abi);
+  if (!(result = apply(Layer::LANDLOCK, result)).ok()) return result;
   if (!(result = apply(Layer::RLIMITS, limitGatewayResources(confinement.descriptorsMax, confinement.dataBytesMax))).ok()) {
     return result;
   }

@@ -15,6 +15,11 @@ struct GatewayConfinement {
   const sock_filter* filter = nullptr; // compiled from policy/gateway-syscalls.h before the first step
   uint16_t filterLength = 0;
   LayerSet mayMiss;
+  // Of the egress process (policy/egress-syscalls.h): it stays in the machine's network, and may connect to these TCP ports; to all if
+  // there are none.
+  bool connects = false;
+  const uint16_t* ports = nullptr;
+  size_t portCount = 0;
 };
 
 // Namespaces of its own (no interface, no mount, no name of anything), an empty root, own ids where they can be had, no capability,
@@ -27,7 +32,8 @@ StepResult enterGatewayJail(const GatewayConfinement& confinement, LayerSet& inF
 // Landlock, rlimits, and the filter at last. When this returns only the calls of the table exist.
 StepResult sealGateway(const GatewayConfinement& confinement, LayerSet& inForce);
 
-// The layers without which there is no gateway.
+// The layers without which there is no gateway, or no egress process.
 LayerSet gatewayLayers();
+LayerSet egressLayers();
 
 }  // namespace glovebox::policy

@@ -50,8 +50,8 @@ struct IdMap {
 StepResult enterUserNamespace(IdMap& map);
 
 // Mount (all propagation private), pid (for children), net, ipc, uts, cgroup. A namespace whose layer is in `mayMiss`
-// and cannot be had is left out of `inForce`.
-StepResult enterNamespaces(LayerSet mayMiss, LayerSet& inForce);
+// and cannot be had is left out of `inForce`; one in `notWanted` is not tried.
+StepResult enterNamespaces(LayerSet mayMiss, LayerSet& inForce, LayerSet notWanted = {});
 
 // -- In the zygote, after everything it needs from files is loaded -----------------------------------------------------
 
@@ -69,6 +69,9 @@ StepResult setNoNewPrivs();
 
 // No file, no TCP port; since ABI 6, no abstract socket and no signal out of this domain. `abi` receives the kernel's ABI.
 StepResult restrictWithLandlock(int& abi);
+
+// The same, but for connecting to these TCP ports; without any, to all. Kernels before ABI 4 do not look at ports.
+StepResult restrictWithLandlockButConnecting(const uint16_t* ports, size_t count, int& abi);
 
 // -- In each worker, in this order -------------------------------------------------------------------------------------
 

@@ -17,6 +17,12 @@ struct RulesetAttributes {
   uint64_t scoped;
 };
 
+struct PortAttributes {
+  uint64_t allowed;
+  uint64_t port;
+};
+constexpr int RULE_NET_PORT = 2;
+
 constexpr uint64_t bitsUpTo(int last) { return (uint64_t{2} << last) - 1; }
 
 // The rights by ABI; the numbers are the kernel's (include/uapi/linux/landlock.h).
@@ -49,19 +55,41 @@ int landlockAbi() {
   return syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
 }
 
-StepResult restrictWithLandlock(int& abi) {
-  abi = landlockAbi();
-  if (abi <= 0) {
-    abi = 0;
-    return failed(Step::LANDLOCK_RULESET);
-  }
-  RulesetAttributes attributes = everythingOf(abi);
+namespace {
+
+StepResult restrictTo(RulesetAttributes attributes, int abi, const uint16_t* ports, size_t count) {
   int ruleset = syscall(SYS_landlock_create_ruleset, &attributes, sizeFor(abi), 0);
   if (ruleset < 0) return failed(Step::LANDLOCK_RULESET, abi);
   StepResult result;
-  if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) result = failed(Step::LANDLOCK_RESTRICT, abi);
+  for (size_t i = 0; i < count && result.ok(); i++) {
+    PortAttributes port{NET_CONNECT_TCP, ports[i]};
+    if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &port, 0) != 0) result = failed(Step::LANDLOCK_RULESET, abi);
+  }
+  if (result.ok() && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) result = failed(Step::LANDLOCK_RESTRICT, abi);
   syscall(SYS_close, ruleset);
   return result;
+}
+
+StepResult findAbi(int& abi) {
+  abi = landlockAbi();
+  if (abi > 0) return {};
+  abi = 0;
+  return failed(Step::LANDLOCK_RULESET);
+}
+
+}  // namespace
+
+StepResult restrictWithLandlock(int& abi) {
+  StepResult result = findAbi(abi);
+  return result.ok() ? restrictTo(everythingOf(abi), abi, nullptr, 0) : result;
+}
+
+StepResult restrictWithLandlockButConnecting(const uint16_t* ports, size_t count, int& abi) {
+  StepResult result = findAbi(abi);
+  if (!result.ok()) return result;
+  RulesetAttributes attributes = everythingOf(abi);
+  if (count == 0) attributes.handledNet &= ~NET_CONNECT_TCP;
+  return restrictTo(attributes, abi, ports, abi >= 4 ? count : 0);
 }
 
 }  // namespace glovebox::policy

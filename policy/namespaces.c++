@@ -126,8 +126,9 @@ StepResult enterUserNamespace(IdMap& map) {
   return mapOwnId();
 }
 
-StepResult enterNamespaces(LayerSet mayMiss, LayerSet& inForce) {
+StepResult enterNamespaces(LayerSet mayMiss, LayerSet& inForce, LayerSet notWanted) {
   for (const Namespace& ns : NAMESPACES) {
+    if (notWanted.has(ns.layer)) continue;
     if (unshare(ns.flag) == 0) {
       inForce.add(ns.layer);
     } else if (!mayMiss.has(ns.layer)) {

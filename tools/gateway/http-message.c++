@@ -98,19 +98,44 @@ NodeRef writeBody(GraphWriter& writer, Body& body) {
   return writer.add(std::move(node));
 }
 
-}  // namespace
-
-ValueGraph writeRequest(std::string_view method, std::string url, const std::vector<Field>& fields, Body body) {
-  GraphWriter writer;
-  NodeRef root = writer.array({});
-  NodeRef methodNode = writer.text(std::string(method)), urlNode = writer.text(std::move(url));
+NodeRef writeHeaders(GraphWriter& writer, const std::vector<Field>& fields) {
   std::vector<NodeRef> headers;
   headers.reserve(2 * fields.size());
   for (const Field& field : fields) {
     headers.push_back(writer.text(field.name));
     headers.push_back(writer.text(utf8FromBytes(field.value)));
   }
-  NodeRef headersNode = writer.array(std::move(headers));
+  return writer.array(std::move(headers));
+}
+
+}  // namespace
+
+ValueGraph writeResponse(unsigned status, std::string_view statusText, const std::vector<Field>& fields, Body body) {
+  GraphWriter writer;
+  NodeRef root = writer.array({});
+  ValueNode number;
+  number.kind = Kind::NUMBER;
+  number.number = status;
+  NodeRef statusNode = writer.add(std::move(number)), textNode = writer.text(utf8FromBytes(statusText));
+  NodeRef headersNode = writeHeaders(writer, fields);
+  bool streamed = std::holds_alternative<StreamedBody>(body);
+  NodeRef bodyNode = writeBody(writer, body);
+  NodeRef state = writer.array({statusNode, textNode, headersNode, bodyNode});
+  ValueNode& response = writer.at(root);
+  response = ValueNode();
+  response.kind = Kind::PLATFORM;
+  response.bytes = RESPONSE;
+  response.ref = state;
+  ValueGraph graph = writer.finish();
+  if (streamed) graph.externals.push_back({ValueExternal::Kind::READABLE, false, 0, "body"});
+  return graph;
+}
+
+ValueGraph writeRequest(std::string_view method, std::string url, const std::vector<Field>& fields, Body body) {
+  GraphWriter writer;
+  NodeRef root = writer.array({});
+  NodeRef methodNode = writer.text(std::string(method)), urlNode = writer.text(std::move(url));
+  NodeRef headersNode = writeHeaders(writer, fields);
   bool streamed = std::holds_alternative<StreamedBody>(body);
   NodeRef bodyNode = writeBody(writer, body);
   // Where a redirect leads is for the client to find out.
@@ -232,6 +257,47 @@ std::variant<Answer, Refusal> readAnswer(ValueGraph graph) {
     if (answer.contentLength && *answer.contentLength != whole->bytes.size()) return BAD_LENGTH;
   }
   return answer;
+}
+
+namespace {
+
+constexpr Refusal NOT_A_REQUEST{400, "fetch() is called with one Request."};
+constexpr Refusal BAD_REQUEST_HEADER{400, "The request has a header that cannot be sent."};
+constexpr Refusal TOO_MANY_REQUEST_HEADERS{400, "The request has too many or too large headers."};
+constexpr Refusal BAD_REQUEST_BODY{400, "The request has a body that is neither bytes nor a stream of bytes."};
+
+}  // namespace
+
+std::variant<Outgoing, Refusal> readRequest(ValueGraph graph) {
+  if (graph.nodes.empty()) return NOT_A_REQUEST;
+  auto arguments = tryItems(graph, 0);
+  if (arguments == nullptr || arguments->size() != 1) return NOT_A_REQUEST;
+  const ValueNode& request = graph.nodes[(*arguments)[0]];
+  if (request.kind != Kind::PLATFORM || request.bytes != REQUEST) return NOT_A_REQUEST;
+  auto state = tryItems(graph, request.ref);
+  if (state == nullptr || state->size() != 5) return NOT_A_REQUEST;
+
+  Outgoing outgoing;
+  auto method = tryBytes(graph, (*state)[0]), url = tryBytes(graph, (*state)[1]);
+  if (!method || !isToken(*method) || !url) return NOT_A_REQUEST;
+  outgoing.method = std::move(*method);
+  outgoing.url = std::move(*url);
+
+  auto headers = tryItems(graph, (*state)[2]);
+  if (headers == nullptr || headers->size() % 2 != 0) return BAD_REQUEST_HEADER;
+  if (headers->size() > 2 * HEADERS_MAX) return TOO_MANY_REQUEST_HEADERS;
+  size_t total = 0;
+  for (size_t i = 0; i < headers->size(); i += 2) {
+    auto name = tryBytes(graph, (*headers)[i]), value = tryBytes(graph, (*headers)[i + 1]);
+    if (!name || !value || !isToken(*name) || !isFieldValue(*value)) return BAD_REQUEST_HEADER;
+    total += name->size() + value->size() + 4;
+    if (total > HEAD_BYTES_MAX) return TOO_MANY_REQUEST_HEADERS;
+    auto lower = lowerCase(*name);
+    if (isHopByHop(lower) || lower == "host" || lower == "content-length" || lower == "expect") continue;
+    outgoing.fields.push_back({std::move(lower), std::move(*value)});
+  }
+  if (readBody(graph, (*state)[3], outgoing.body)) return BAD_REQUEST_BODY;
+  return outgoing;
 }
 
 const char* reasonPhrase(unsigned status) {

@@ -43,6 +43,21 @@ const char* reasonPhrase(unsigned status);
 
 std::variant<Answer, Refusal> readAnswer(ValueGraph graph);
 
+// -- The other way: requests of workers, answers of servers (tools/egress) -----------------------------------------------
+
+struct Outgoing {
+  std::string method;                       // a token
+  std::string url;                          // bytes; what it is of is for others to check
+  std::vector<Field> fields;                // without hop-by-hop headers, Host and Content-Length
+  Body body;                                // streamed: an index into the graph's externals, of kind READABLE
+};
+
+// The arguments of a call of fetch.
+std::variant<Outgoing, Refusal> readRequest(ValueGraph graph);
+
+// A streamed body is external 0.
+ValueGraph writeResponse(unsigned status, std::string_view statusText, const std::vector<Field>& fields, Body body);
+
 // A chunk of a body stream: its bytes, nothing at the end of the stream, or a refusal.
 std::variant<std::string, NoBody, Refusal> readChunk(ValueGraph graph);
 

@@ -47,7 +47,7 @@ class BodyTarget final: public rpc::Target::Server {
             else answerUndefined(context.getResults());
           },
           // Why is for the gateway to tell the client; that it ended early is all that concerns the worker.
-          [context](kj::Exception&&) mutable { answerThrown(context.getResults(), "The request's body ended early."); });
+          [this, context](kj::Exception&&) mutable { answerThrown(context.getResults(), body_->endedEarly()); });
     }
     if (invoked && method == "cancel") {
       body_->cancel();

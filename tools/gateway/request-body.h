@@ -13,7 +13,10 @@ namespace glovebox::gateway {
 class RequestBody final: public kj::Refcounted {
  public:
   // `stream` is there until end().
-  explicit RequestBody(kj::AsyncInputStream& stream): stream_(stream) {}
+  explicit RequestBody(kj::AsyncInputStream& stream): stream_(stream), endedEarly_("The request's body ended early.") {}
+  // A stream of its own, which goes with the capability. `endedEarly`: what a reader is told when it fails.
+  RequestBody(kj::Own<kj::AsyncInputStream> stream, kj::StringPtr endedEarly)
+      : owned_(kj::mv(stream)), stream_(*owned_), endedEarly_(endedEarly) {}
 
   rpc::Target::Client capability();
 
@@ -22,11 +25,15 @@ class RequestBody final: public kj::Refcounted {
 
   // Null at the end of the body. One at a time, in order.
   kj::Promise<kj::Maybe<kj::Array<kj::byte>>> read();
+  kj::StringPtr endedEarly() const { return endedEarly_; }
+
   // Nobody wants the rest.
   void cancel() { cancelled_ = true; }
 
  private:
+  kj::Own<kj::AsyncInputStream> owned_;
   kj::Maybe<kj::AsyncInputStream&> stream_;
+  kj::StringPtr endedEarly_;
   kj::Canceler reads_;
   kj::Promise<void> last_ = kj::READY_NOW;   // the read before the next one
   bool cancelled_ = false;

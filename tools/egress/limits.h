@@ -1,0 +1,42 @@
+#pragma once
+// The bounds of the egress process, each with its reason.
+
+#include <kj/time.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "policy/limits.h"
+
+namespace glovebox::egress {
+
+// Requests under way at once; more are refused. Each may hold a chunk in both directions.
+constexpr uint32_t REQUESTS_MAX = 512;
+
+// Origins with connections that are kept for the next request. The one least recently used is let go.
+constexpr size_t ORIGINS_MAX = 128;
+constexpr kj::Duration IDLE_TIME = 10 * kj::SECONDS;
+
+// Addresses of one name that are tried, in the order of the name server's answer.
+constexpr size_t ADDRESSES_MAX = 4;
+constexpr kj::Duration CONNECT_TIMEOUT = 10 * kj::SECONDS;   // each
+constexpr kj::Duration TLS_TIMEOUT = 10 * kj::SECONDS;
+
+// c-ares asks each name server three times, waiting longer each time, and then gives up.
+constexpr int NAME_TIMEOUT_MS = 2'000;
+constexpr int NAME_TRIES = 3;
+
+// From a request's end to the response's head. Models take their time.
+constexpr kj::Duration HEAD_TIMEOUT = 300 * kj::SECONDS;
+// For the next bytes of a response's body that somebody waits for.
+constexpr kj::Duration BODY_TIMEOUT = 300 * kj::SECONDS;
+
+// A response whose body is known to be no longer comes with its head.
+constexpr size_t INLINE_BODY_BYTES = 32 * 1024;
+
+constexpr uint64_t DESCRIPTORS_MAX = 2 * REQUESTS_MAX + 256;
+
+// RLIMIT_DATA: the program with its roots of trust, and a TLS connection (measured: 60 kB) and two chunks with their messages for each request.
+constexpr uint64_t DATA_BYTES_MAX = 96 * policy::MIB + uint64_t{REQUESTS_MAX} * 640 * 1024;
+
+}  // namespace glovebox::egress
