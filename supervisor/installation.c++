@@ -58,6 +58,7 @@ Installation findInstallation(kj::Maybe<kj::StringPtr> folder) {
     else if (name == "probe") installation.probe = kj::mv(value);
     else if (name == "glovebox") installation.glovebox = kj::mv(value);
     else if (name == "gateway") installation.gateway = kj::mv(value);
+    else if (name == "egress") installation.egress = kj::mv(value);
   }
   for (auto part: {&installation.jailer, &installation.loader, &installation.engine, &installation.worker, &installation.snapshot}) {
     KJ_REQUIRE(part->size() > 0 && access(part->cStr(), R_OK) == 0, "a part of Glovebox is missing; build again (tools/dev build)",

@@ -33,6 +33,7 @@ struct Installation {
   kj::String probe;     // tools/probe/glovebox-probe, the audit's stand-in for a worker
   kj::String glovebox;  // tools/glovebox, the command itself
   kj::String gateway;   // tools/gateway/glovebox-gateway, which speaks HTTP with the outside
+  kj::String egress;    // tools/egress/glovebox-egress, which makes requests to the outside
 };
 
 // Reads what the build wrote into `folder`. Without one: beside the running executable, or where GLOVEBOX_INSTALLATION says.

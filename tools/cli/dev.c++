@@ -5,6 +5,7 @@
 #include "ipc/ending.h"
 #include "tools/cli/admin-service.h"
 #include "tools/cli/commands.h"
+#include "tools/cli/egress-service.h"
 #include "tools/cli/failure.h"
 #include "tools/cli/http-service.h"
 #include "tools/cli/modules.h"
@@ -29,6 +30,8 @@ int dev(const DevOptions& options) {
   return runAndClose(session, [&]() -> int {
     project::ProjectHost host(session.supervisor(), readFile(installation.typescript.cStr()),
                               [&log](const std::string& name) { return http::consoleOf(log, name); });
+    EgressService egress(session, installation, options.supervisor);
+    host.sendRequestsTo([&egress](const project::ProjectConfig& config) { return egress.outboundOf(config); });
     http::DevServer server(session.port(), host, {[&]() { return readProjects(options.project, options.with); },
                                                   [&](const char* level, std::string words) { log.say(level, std::move(words)); }});
     KJ_IF_MAYBE(failure, server.load().wait(session.waitScope())) throw *failure;

@@ -23,15 +23,15 @@ void removeStale(const std::string& path) {
   }
 }
 
-std::vector<kj::String> gatewayFlags(const SupervisorOptions& options) {
+}  // namespace
+
+std::vector<kj::String> layerFlags(const SupervisorOptions& options) {
   std::vector<kj::String> flags;
   for (auto& layer: policy::LAYERS) {
     if (options.allowMissing.has(layer.layer)) flags.push_back(kj::str("--allow-missing=", kj::StringPtr(layer.name.data(), layer.name.size())));
   }
   return flags;
 }
-
-}  // namespace
 
 HttpListener::HttpListener(const std::string& given) {
   auto address = given.empty() ? std::string(DEFAULT_ADDRESS) : given;
@@ -52,7 +52,7 @@ kj::Own<gateway::GatewayProcess> startGateway(Session& session, const Installati
                                               HttpListener& listener, gateway::GatewayProcess::Route route) {
   kj::Vector<kj::AutoCloseFd> listeners;
   listeners.add(listener.take());
-  auto flags = gatewayFlags(options);
+  auto flags = layerFlags(options);
   kj::Own<gateway::GatewayProcess> gateway;
   KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() {
     gateway = kj::heap<gateway::GatewayProcess>(session.port(), installation.gateway, kj::arrayPtr(flags.data(), flags.size()), kj::mv(listeners), kj::mv(route));

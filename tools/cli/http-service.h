@@ -33,6 +33,9 @@ class HttpListener {
   std::string path_;   // of a Unix socket
 };
 
+// What a jailed program of ours is told of the layers that may miss.
+std::vector<kj::String> layerFlags(const SupervisorOptions& options);
+
 // Waits until it accepts. Throws Failure. All arguments but `listener` outlive it.
 kj::Own<gateway::GatewayProcess> startGateway(Session& session, const Installation& installation, const SupervisorOptions& options,
                                               HttpListener& listener, gateway::GatewayProcess::Route route);

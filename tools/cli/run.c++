@@ -12,6 +12,7 @@
 #include "ipc/wire-limits.h"
 #include "tools/cli/account-json.h"
 #include "tools/cli/commands.h"
+#include "tools/cli/egress-service.h"
 #include "tools/cli/failure.h"
 #include "tools/cli/http-service.h"
 #include "tools/cli/method-lister.h"
@@ -187,6 +188,9 @@ int loadProjectAndCall(Session& session, const RunOptions& options, std::vector<
                        const std::vector<std::string>& path, const ValueGraph& arguments) {
   project::ProjectHost host(session.supervisor(), readFile(findInstallation().typescript.cStr()),
                             [](const std::string&) { return rpc::Console::Client(kj::heap<NamedConsole>()); });
+  auto installation = findInstallation();
+  EgressService egress(session, installation, options.supervisor);
+  host.sendRequestsTo([&egress](const project::ProjectConfig& config) { return egress.outboundOf(config); });
   auto loaded = host.load(std::move(projects)).wait(session.waitScope());
   if (loaded.is<Failure>()) throw loaded.get<Failure>();
   return callAndPrint(session, options, loaded.get<rpc::Worker::Client>(), path, arguments);

@@ -6,6 +6,7 @@
 
 #include "tools/cli/admin-service.h"
 #include "tools/cli/commands.h"
+#include "tools/cli/egress-service.h"
 #include "tools/cli/failure.h"
 #include "tools/cli/http-service.h"
 #include "tools/cli/modules.h"
@@ -30,6 +31,8 @@ int serveProject(const ServeOptions& options) {
   return runAndClose(session, [&]() -> int {
     project::ProjectHost host(session.supervisor(), readFile(installation.typescript.cStr()),
                               [&log](const std::string& worker) { return http::consoleOf(log, worker); });
+    EgressService egress(session, installation, options.supervisor);
+    host.sendRequestsTo([&egress](const project::ProjectConfig& config) { return egress.outboundOf(config); });
     host.onRestart([&log, &counts](const std::string& worker) {
       counts.workerRestarts++;
       log.say("warn", "'" + worker + "' is started again");

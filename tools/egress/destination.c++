@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "tools/gateway/request-check.h"
-
 namespace glovebox::egress {
 
 namespace {
@@ -13,6 +11,7 @@ constexpr uint16_t HTTP_PORT = 80, HTTPS_PORT = 443;
 constexpr size_t NAME_BYTES_MAX = 253, LABEL_BYTES_MAX = 63;
 
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
+char lowered(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 bool isLetter(char c) { return c >= 'a' && c <= 'z'; }
 
 }  // namespace
@@ -67,7 +66,8 @@ std::variant<Destination, std::string> parseDestination(std::string_view url) {
     // One way of writing it, whatever the request said.
     found.host = found.address->isIpv4() ? found.address->text() : "[" + found.address->text() + "]";
   } else {
-    found.host = gateway::lowerCase(authority.substr(0, colon));
+    found.host = authority.substr(0, colon);
+    std::ranges::transform(found.host, found.host.begin(), lowered);
     found.address = tryParseAddress(found.host);
     if (!found.address && !isHostName(found.host)) return "has a host that is neither a name nor an address in its usual form";
   }

@@ -204,6 +204,11 @@ void readKey(ProjectConfig& config, const std::string& key, const ConfigValue& v
             [&](auto& rule, auto& there) { config.rules.push_back(readRule(rule, there, warnings)); });
   } else if (key == "limits") {
     config.limits = readLimitsOf(value, where, warnings);
+  } else if (key == "glovebox") {
+    // What wrangler has no word for.
+    if (value.kind != Kind::OBJECT) where.expected(value, "an object such as { \"egress\": { \"allow\": [\"api.example.com\"] } }");
+    checkKeys(value, where, {"egress"}, warnings);
+    if (auto* egress = value.tryFind("egress")) config.egress = readEgressConfig(*egress, where.file, where.at("egress").path, warnings);
   } else if (contains(UNSUPPORTED_BINDINGS, key)) {
     if (!isEmpty(value)) where.refuse(value, std::string("Glovebox has no bindings of this kind. ") + SUPPORTED);
   } else if (contains(WITHOUT_EFFECT, key)) {

@@ -3,6 +3,7 @@
 // here; what it has none for is a warning, and a binding to something that there is not (a database, say) is an error: the
 // code would fail without it, later and in worse words.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "ipc/worker-limits.h"
 #include "tools/cli/modules.h"
 #include "tools/project/config-value.h"
+#include "tools/project/egress-config.h"
 
 namespace glovebox::project {
 
@@ -40,6 +42,7 @@ struct ProjectConfig {
   std::vector<ServiceBinding> services;
   std::vector<ModuleRule> rules;                                // the file's own; the default ones come after them
   WorkerLimits limits;
+  std::optional<EgressConfig> egress;                           // nothing: no way to the internet
   std::vector<std::string> warnings;                            // a line each
 };
 

@@ -16,8 +16,10 @@ using cli::Failure;
 class ProjectHost::Recipe final: public kj::Refcounted {
  public:
   // `services`: of the configuration's, in their order.
-  Recipe(rpc::Supervisor::Client supervisor, ProjectConfig config, std::vector<cli::ModuleFile> modules, std::vector<rpc::Target::Client> services)
-      : supervisor_(kj::mv(supervisor)), config_(std::move(config)), modules_(std::move(modules)), services_(std::move(services)) {}
+  Recipe(rpc::Supervisor::Client supervisor, ProjectConfig config, std::vector<cli::ModuleFile> modules, std::vector<rpc::Target::Client> services,
+         kj::Maybe<rpc::Target::Client> outbound)
+      : supervisor_(kj::mv(supervisor)), config_(std::move(config)), modules_(std::move(modules)), services_(std::move(services)),
+        outbound_(kj::mv(outbound)) {}
   ~Recipe() noexcept(false) override = default;
 
   const std::string& name() const { return config_.name; }
@@ -28,8 +30,10 @@ class ProjectHost::Recipe final: public kj::Refcounted {
   const ProjectConfig config_;
   const std::vector<cli::ModuleFile> modules_;
   std::vector<rpc::Target::Client> services_;
+  kj::Maybe<rpc::Target::Client> outbound_;
 
-  void writeEnv(rpc::Payload::Builder env);
+  // Where in env the outbound is, counted from 1; 0: nowhere.
+  uint32_t writeEnv(rpc::Payload::Builder env);
 };
 
 // Makes a worker again and again. Held by the supervisor.
@@ -100,7 +104,7 @@ rpc::Worker::Client ProjectHost::loadOne(Loading& loading, size_t index) {
   cli::checkModules(modules);
   std::vector<rpc::Target::Client> services;
   for (auto& service: config.services) services.push_back(serviceOf(loading, service));
-  auto recipe = kj::refcounted<Recipe>(supervisor_, config, std::move(modules), std::move(services));
+  auto recipe = kj::refcounted<Recipe>(supervisor_, config, std::move(modules), std::move(services), outboundOf_(config));
   auto loader = supervisor_.loaderRequest().send().getLoader();
   auto worker = [&]() -> rpc::Worker::Client {
     if (loading.lifetime == Lifetime::RESTARTED) {
@@ -148,12 +152,12 @@ void ProjectHost::Recipe::write(rpc::WorkerCode::Builder code) {
   for (unsigned i = 0; i < flags.size(); i++) flags.set(i, config_.compatibilityFlags[i].c_str());
   code.setMainModule(modules_[0].name.c_str());
   cli::setModules(modules_, code);
-  writeEnv(code.initEnv());
+  code.setOutbound(writeEnv(code.initEnv()));
   writeLimits(config_.limits, code.initLimits());
 }
 
 // The variables as plain data, and beside them what is handed over by reference.
-void ProjectHost::Recipe::writeEnv(rpc::Payload::Builder env) {
+uint32_t ProjectHost::Recipe::writeEnv(rpc::Payload::Builder env) {
   ConfigValue vars;
   vars.kind = ConfigValue::Kind::OBJECT;
   vars.members = config_.vars;
@@ -178,7 +182,17 @@ void ProjectHost::Recipe::writeEnv(rpc::Payload::Builder env) {
   // Each has names of its own (`get`).
   for (auto& name: config_.workerLoaders) bind(name, ValueExternal::Kind::LOADER, supervisor_.loaderRequest().send().getLoader());
   for (size_t i = 0; i < services_.size(); i++) bind(config_.services[i].binding, ValueExternal::Kind::SERVICE, services_[i]);
+  uint32_t where = 0;
+  KJ_IF_MAYBE(outbound, outbound_) {
+    auto& external = graph.externals.emplace_back();
+    external.kind = ValueExternal::Kind::SERVICE;
+    external.id = capabilities.size();
+    external.label = "globalOutbound";
+    capabilities.add(*outbound);
+    where = static_cast<uint32_t>(graph.externals.size());
+  }
   writePayload(kj::mv(graph), env, wire::PAYLOAD_BYTES_MAX, [&](const ValueExternal& external) { return capabilities[external.id]; });
+  return where;
 }
 
 }  // namespace glovebox::project

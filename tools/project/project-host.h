@@ -39,6 +39,10 @@ class ProjectHost {
   using Restarted = std::function<void(const std::string& name)>;
   void onRestart(Restarted restarted) { restarted_ = std::move(restarted); }
 
+  // Where the requests of a project's workers go; null: nowhere. May throw cli::Failure.
+  using OutboundOf = std::function<kj::Maybe<rpc::Target::Client>(const ProjectConfig& config)>;
+  void sendRequestsTo(OutboundOf outboundOf) { outboundOf_ = std::move(outboundOf); }
+
   // The worker of the first of them; the others are there for its `services`, and end with it. Each time afresh: the files are read
   // now. One call at a time.
   kj::Promise<HostWorker> load(std::vector<ProjectConfig> projects, Lifetime lifetime = Lifetime::ONCE);
@@ -50,6 +54,7 @@ class ProjectHost {
 
   rpc::Supervisor::Client supervisor_;
   ConsoleOf consoleOf_;
+  OutboundOf outboundOf_ = [](const ProjectConfig&) { return kj::Maybe<rpc::Target::Client>(nullptr); };
   Restarted restarted_ = [](const std::string&) {};
   TypeStripper stripper_;
 
