@@ -47,6 +47,7 @@ inline constexpr auto EGRESS_SYSCALLS = [] {
      "malloc grows: private memory of no file, never executable"},
     {CALL(mremap), {IS(3, MREMAP_MAYMOVE)}, ALLOW, ALL_PROFILES, "realloc of large blocks; keeps the protection that they have"},
     {CALL(munmap), {}, ALLOW, ALL_PROFILES, "malloc shrinks"},
+    {CALL(poll), {IS(1, 1)}, ALLOW, ALL_PROFILES, "KJ looks whether a connection is there at once"},
     {CALL(read), {}, ALLOW, ALL_PROFILES, "hears servers and its parent; read cannot receive descriptors, as recvmsg could"},
     {CALL(recvfrom), {}, ALLOW, ALL_PROFILES, "answers of name servers, with the address that they came from"},
     {CALL(setsockopt), {IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY)}, ALLOW, ALL_PROFILES, "small packets leave at once"},
