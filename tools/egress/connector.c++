@@ -63,20 +63,6 @@ Connected connectToOneOf(Network& network, const Destination& destination, std::
   return connected.attach(kj::mv(attempt));
 }
 
-class OriginAddress final: public kj::NetworkAddress {
- public:
-  OriginAddress(Network& network, Destination destination): network_(network), destination_(std::move(destination)) {}
-
-  Connected connect() override { return connectTo(network_, destination_); }
-  kj::Own<kj::ConnectionReceiver> listen() override { KJ_UNIMPLEMENTED("nothing listens here"); }
-  kj::Own<kj::NetworkAddress> clone() override { return addressOf(network_, destination_); }
-  kj::String toString() override { return kj::str(destination_.origin().c_str()); }
-
- private:
-  Network& network_;
-  Destination destination_;
-};
-
 }  // namespace
 
 Connected connectTo(Network& network, const Destination& destination) {
@@ -94,10 +80,6 @@ Connected connectTo(Network& network, const Destination& destination) {
       return failure("no TLS with " + destination.origin() + ": " + e.getDescription().cStr());
     });
   });
-}
-
-kj::Own<kj::NetworkAddress> addressOf(Network& network, Destination destination) {
-  return kj::heap<OriginAddress>(network, std::move(destination));
 }
 
 }  // namespace glovebox::egress

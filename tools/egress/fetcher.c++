@@ -35,22 +35,22 @@ std::string wordsOf(const kj::Exception& exception) {
   return words.empty() ? "it failed" : words;
 }
 
-// Its origin's client stays while there is one: kj-http's gives the connection back to it at the end.
-class Lease {
- public:
-  explicit Lease(uint32_t& count): count_(count) { count_++; }
-  ~Lease() { count_--; }
-  KJ_DISALLOW_COPY(Lease);
-
- private:
-  uint32_t& count_;
+// One for each request. A server that sends more than its answer would have said what the next request on the same connection is answered:
+// kj-http reads ahead and cannot tell. A handshake is the price.
+// A server may answer before it has the whole request, so sending that goes on for as long as somebody reads the answer.
+struct Connection {
+  kj::Own<kj::AsyncIoStream> stream;
+  kj::Own<kj::HttpClient> client;
+  kj::Own<kj::AsyncOutputStream> requestBody;
+  kj::Own<kj::PromiseFulfiller<kj::HttpClient::Response>> bodyFailed;
+  kj::Promise<void> sending = nullptr;
 };
 
 // A server's body, with a bound on its silences.
 class PatientStream final: public kj::AsyncInputStream {
  public:
-  PatientStream(kj::Timer& timer, kj::Own<kj::AsyncInputStream> inner, kj::Own<Lease> lease)
-      : timer_(timer), lease_(kj::mv(lease)), inner_(kj::mv(inner)) {}
+  PatientStream(kj::Timer& timer, kj::Own<kj::AsyncInputStream> inner, kj::Own<Connection> connection)
+      : timer_(timer), connection_(kj::mv(connection)), inner_(kj::mv(inner)) {}
 
   kj::Promise<size_t> tryRead(void* buffer, size_t min, size_t max) override {
     return timer_.timeoutAfter(BODY_TIMEOUT, inner_->tryRead(buffer, min, max));
@@ -59,7 +59,7 @@ class PatientStream final: public kj::AsyncInputStream {
 
  private:
   kj::Timer& timer_;
-  kj::Own<Lease> lease_;
+  kj::Own<Connection> connection_;
   kj::Own<kj::AsyncInputStream> inner_;
 };
 
@@ -83,62 +83,69 @@ class Fetcher::Exchange {
     auto method = kj::tryParseHttpMethod(kj::str(outgoing.method.c_str()));
     if (method == nullptr) return refuse("Requests with the method " + outgoing.method.substr(0, 64) + " cannot be sent.");
 
-    kj::HttpHeaders headers(*fetcher_.headers_);
-    headers.set(kj::HttpHeaderId::HOST, kj::str(destination.hostField().c_str()));
+    auto headers = kj::heap<kj::HttpHeaders>(*fetcher_.headers_);
+    headers->set(kj::HttpHeaderId::HOST, kj::str(destination.hostField().c_str()));
     for (auto& field : outgoing.fields) {
       auto value = fetcher_.network_.policy.fillIn(field.value, destination);
       if (auto refused = std::get_if<Refused>(&value)) return refuse(refused->why);
       auto& filled = std::get<std::string>(value);
-      headers.add(kj::heapString(field.name.data(), field.name.size()), kj::heapString(filled.data(), filled.size()));
+      headers->add(kj::heapString(field.name.data(), field.name.size()), kj::heapString(filled.data(), filled.size()));
     }
-    auto& origin = fetcher_.originOf(destination);
-    lease_ = kj::heap<Lease>(origin.users);
-    return send(*origin.client, KJ_ASSERT_NONNULL(method), destination, headers, std::move(outgoing.body), kj::mv(received.capabilities));
+    return connectTo(fetcher_.network_, destination).then(
+        [this, method = KJ_ASSERT_NONNULL(method), destination, headers = kj::mv(headers), body = std::move(outgoing.body),
+         capabilities = kj::mv(received.capabilities)](kj::Own<kj::AsyncIoStream> stream) mutable {
+          auto client = kj::newHttpClient(*fetcher_.headers_, *stream);
+          connection_ = kj::heap<Connection>(Connection{kj::mv(stream), kj::mv(client), {}, {}, nullptr});
+          return send(method, destination, *headers, std::move(body), kj::mv(capabilities));
+        },
+        [this, destination](kj::Exception&& e) { return fail(destination, e); });
   }
 
  private:
   Fetcher& fetcher_;
   CallContext context_;
-  kj::Own<Lease> lease_;
-  kj::Own<kj::AsyncOutputStream> requestBody_;
-  kj::Own<kj::PromiseFulfiller<kj::HttpClient::Response>> bodyFailed_;
-  kj::Promise<void> sending_ = nullptr;
+  kj::Own<Connection> connection_;
 
   kj::Promise<void> refuse(const std::string& why) {
     answerThrown(context_.getResults(), why);
     return kj::READY_NOW;
   }
 
-  kj::Promise<void> send(kj::HttpClient& client, kj::HttpMethod method, const Destination& destination, const kj::HttpHeaders& headers, Body body,
+  kj::Promise<void> fail(const Destination& destination, const kj::Exception& e) {
+    return refuse("The request to " + destination.origin() + " failed: " + wordsOf(e) + ".");
+  }
+
+  kj::Promise<void> send(kj::HttpMethod method, const Destination& destination, const kj::HttpHeaders& headers, Body body,
                          kj::Vector<capnp::Capability::Client> capabilities) {
     kj::Maybe<uint64_t> size;
     if (std::holds_alternative<NoBody>(body)) size = uint64_t{0};
     if (auto whole = std::get_if<WholeBody>(&body)) size = whole->bytes.size();
-    auto request = client.request(method, kj::str(destination.target.c_str()), headers, size);
-    requestBody_ = kj::mv(request.body);
+    auto& connection = *connection_;
+    auto request = connection.client->request(method, kj::str(destination.target.c_str()), headers, size);
+    connection.requestBody = kj::mv(request.body);
     bool isSending = false;
     if (auto whole = std::get_if<WholeBody>(&body)) {
       auto held = kj::heap(std::move(whole->bytes));
       isSending = !held->empty();
-      if (isSending) sending_ = requestBody_->write(held->data(), held->size()).attach(kj::mv(held));
+      if (isSending) connection.sending = connection.requestBody->write(held->data(), held->size()).attach(kj::mv(held));
     } else if (auto stream = std::get_if<StreamedBody>(&body)) {
       isSending = true;
-      sending_ = gateway::sendStream(capabilities[stream->external].castAs<rpc::Target>(), *requestBody_, {}, fetcher_.largeChunks_);
+      connection.sending = gateway::sendStream(capabilities[stream->external].castAs<rpc::Target>(), *connection.requestBody, {}, fetcher_.largeChunks_);
     }
     // A body that fails on the worker's side is the request's failure; one that the server did not want is none, and its answer counts.
     auto failed = kj::newPromiseAndFulfiller<kj::HttpClient::Response>();
-    bodyFailed_ = kj::mv(failed.fulfiller);
+    connection.bodyFailed = kj::mv(failed.fulfiller);
     if (!isSending) {
-      requestBody_ = nullptr;
+      connection.requestBody = nullptr;
     } else {
       bool isStream = std::holds_alternative<StreamedBody>(body);
-      sending_ = sending_.then([this]() { requestBody_ = nullptr; }, [this, isStream](kj::Exception&& e) {
-        if (isStream && e.getType() != kj::Exception::Type::DISCONNECTED) bodyFailed_->reject(KJ_EXCEPTION(FAILED, "the request's body failed"));
+      connection.sending = connection.sending.then([&connection]() { connection.requestBody = nullptr; }, [&connection, isStream](kj::Exception&& e) {
+        if (isStream && e.getType() != kj::Exception::Type::DISCONNECTED) connection.bodyFailed->reject(KJ_EXCEPTION(FAILED, "the request's body failed"));
       }).eagerlyEvaluate(nullptr);
     }
     return fetcher_.network_.timer.timeoutAfter(HEAD_TIMEOUT, request.response.exclusiveJoin(kj::mv(failed.promise)))
         .then([this](kj::HttpClient::Response&& response) { return answer(kj::mv(response)); },
-              [this, destination](kj::Exception&& e) { return refuse("The request to " + destination.origin() + " failed: " + wordsOf(e) + "."); });
+              [this, destination](kj::Exception&& e) { return fail(destination, e); });
   }
 
   kj::Promise<void> answer(kj::HttpClient::Response response) {
@@ -163,7 +170,7 @@ class Fetcher::Exchange {
     auto length = response.body->tryGetLength();
     KJ_IF_MAYBE(bytes, length) {
       if (*bytes <= INLINE_BODY_BYTES) {
-        auto body = kj::heap<PatientStream>(fetcher_.network_.timer, kj::mv(response.body), kj::mv(lease_));
+        auto body = kj::heap<PatientStream>(fetcher_.network_.timer, kj::mv(response.body), kj::mv(connection_));
         auto buffer = kj::heapArray<kj::byte>(*bytes);
         auto read = body->tryRead(buffer.begin(), buffer.size(), buffer.size());
         return read.attach(kj::mv(body)).then(
@@ -176,7 +183,7 @@ class Fetcher::Exchange {
             [this](kj::Exception&&) { return refuse("The server's answer ended early."); });
       }
     }
-    auto stream = kj::heap<PatientStream>(fetcher_.network_.timer, kj::mv(response.body), kj::mv(lease_));
+    auto stream = kj::heap<PatientStream>(fetcher_.network_.timer, kj::mv(response.body), kj::mv(connection_));
     auto body = kj::refcounted<RequestBody>(kj::mv(stream), "The response's body ended early."_kj);
     return reply(status, statusText, fields, StreamedBody{0}, body->capability());
   }
@@ -208,27 +215,6 @@ kj::Promise<void> Fetcher::call(CallContext context) {
   auto exchange = kj::heap<Exchange>(*this, context);
   auto read = readPayload(call.getOperation().getInvoke());
   return read.then([&exchange = *exchange](ReceivedValue value) { return exchange.run(kj::mv(value)); }).attach(kj::mv(exchange));
-}
-
-Fetcher::Origin& Fetcher::originOf(const Destination& destination) {
-  auto name = destination.origin();
-  auto found = byName_.find(name);
-  if (found != byName_.end()) {
-    origins_.splice(origins_.begin(), origins_, found->second);
-    return origins_.front();
-  }
-  for (auto last = origins_.end(); origins_.size() >= ORIGINS_MAX && last != origins_.begin();) {
-    if ((--last)->users > 0) continue;
-    byName_.erase(last->name);
-    last = origins_.erase(last);
-  }
-  auto address = addressOf(network_, destination);
-  kj::HttpClientSettings settings;
-  settings.idleTimeout = IDLE_TIME;
-  auto client = kj::newHttpClient(network_.timer, *headers_, *address, kj::mv(settings));
-  origins_.push_front({name, kj::mv(address), kj::mv(client)});
-  byName_[name] = origins_.begin();
-  return origins_.front();
 }
 
 }  // namespace glovebox::egress

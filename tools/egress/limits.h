@@ -13,10 +13,6 @@ namespace glovebox::egress {
 // Requests under way at once; more are refused. Each may hold a chunk in both directions.
 constexpr uint32_t REQUESTS_MAX = 512;
 
-// Origins with connections that are kept for the next request. The one least recently used is let go.
-constexpr size_t ORIGINS_MAX = 128;
-constexpr kj::Duration IDLE_TIME = 10 * kj::SECONDS;
-
 // Addresses of one name that are tried, in the order of the name server's answer.
 constexpr size_t ADDRESSES_MAX = 4;
 constexpr kj::Duration CONNECT_TIMEOUT = 10 * kj::SECONDS;   // each

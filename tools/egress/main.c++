@@ -16,7 +16,9 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -149,6 +151,9 @@ std::string joined(capnp::List<capnp::Text>::Reader texts) {
 int main(int argc, char** argv) {
   auto mayMiss = parse(argc, argv);
   keepOnlyWhatIsNeeded();
+  // Certificates have times. There will be no files to look time zones up in; asked once now, the C library never asks again.
+  setenv("TZ", "UTC", 1);
+  tzset();
   auto io = kj::setupAsyncIo();
   auto line = io.lowLevelProvider->wrapSocketFd(kj::AutoCloseFd(policy::EGRESS_LINE));
   capnp::TwoPartyClient client(*line);
