@@ -93,7 +93,8 @@ TEST_F(Calls, AnEntrypointClassIsMadeForEachCallAndShowsOnlyItsPrototype) {
               thrown("TypeError: The RPC receiver does not implement the method \"" + last + "\"."));
   }
   EXPECT_EQ(worker.call("fetch", {}, "Named"), thrown("TypeError: fetch() of an entrypoint is called with one Request."));
-  for (auto name: {"connect", "constructor", "dup"}) {
+  EXPECT_EQ(worker.call("connect", {}, "Named"), thrown("TypeError: connect() of an entrypoint is called with an address and how it is to be secured."));
+  for (auto name: {"alarm", "constructor", "dup"}) {
     EXPECT_EQ(worker.call(name, {}, "Named"),
               thrown("TypeError: '" + std::string(name) + "' is a reserved method and cannot be called over RPC."));
   }

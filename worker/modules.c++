@@ -13,8 +13,14 @@ namespace glovebox {
 
 namespace {
 
-// The module cloudflare:workers, made from what the runtime exports as hooks.workersModule.
-constexpr char WORKERS_MODULE[] = "cloudflare:workers";
+// The runtime's own modules, each made from what it exports as the hook of that name.
+struct Builtin { const char* name; const char* hook; };
+constexpr Builtin BUILTINS[] = {{"cloudflare:workers", "workersModule"}, {"cloudflare:sockets", "socketsModule"}};
+
+const char* hookOf(std::string_view name) {
+  for (auto& builtin : BUILTINS) if (name == builtin.name) return builtin.hook;
+  return nullptr;
+}
 
 // What an agent wrote for one call is run, not kept: its functions are compiled where they are parsed. A bundle's are not, most are
 // never called.
@@ -76,7 +82,10 @@ void Modules::add(std::vector<ModuleSource> sources) {
     auto name = source.name;
     entries_[std::move(name)].source = std::move(source);
   }
-  entries_[WORKERS_MODULE].source.name = WORKERS_MODULE;
+  for (auto& builtin : BUILTINS) {
+    entries_[builtin.name].source.name = builtin.name;
+    entries_[builtin.name].builtin = true;
+  }
 }
 
 std::string Modules::resolve(std::string_view specifier, std::string_view importer) {
@@ -188,7 +197,7 @@ v8::MaybeLocal<v8::Value> Modules::evaluateSynthetic(v8::Local<v8::Context> cont
     if (it->second->module == module) entry = it->second;
   }
   v8::Local<v8::Value> value;
-  if (entry->source.name == WORKERS_MODULE) {
+  if (entry->builtin) {
     auto exports = entry->value.Get(isolate).As<v8::Object>();
     v8::Local<v8::Array> names;
     if (!exports->GetOwnPropertyNames(context).ToLocal(&names)) return {};
@@ -233,7 +242,7 @@ v8::MaybeLocal<v8::Module> Modules::compile(Entry& entry) {
   if (!entry.module.IsEmpty()) return entry.module.Get(isolate_);
   auto name = string(entry.source.name);
   v8::Local<v8::Module> module;
-  if (entry.source.name == WORKERS_MODULE) {
+  if (entry.builtin) {
     if (!makeBuiltin(entry).ToLocal(&module)) return {};
   } else if (entry.source.kind == ModuleSource::Kind::JS) {
     if (!compileModule(entry.source, EAGER_COMPILE_BYTES_MAX).ToLocal(&module)) return {};
@@ -303,7 +312,7 @@ v8::MaybeLocal<v8::Module> Modules::makeBuiltin(Entry& entry) {
   auto context = engine_.context();
   v8::Local<v8::Value> exports;
   v8::Local<v8::Array> names;
-  if (!engine_.hooks()->Get(context, string("workersModule")).ToLocal(&exports) || !exports->IsObject() ||
+  if (!engine_.hooks()->Get(context, string(hookOf(entry.source.name))).ToLocal(&exports) || !exports->IsObject() ||
       !exports.As<v8::Object>()->GetOwnPropertyNames(context).ToLocal(&names)) {
     return {};
   }
@@ -397,7 +406,7 @@ void Modules::require(const v8::FunctionCallbackInfo<v8::Value>& info) {
 }
 
 v8::MaybeLocal<v8::Value> Modules::requireModule(Entry& entry) {
-  bool isModule = entry.source.name == WORKERS_MODULE || entry.source.kind == ModuleSource::Kind::JS;
+  bool isModule = entry.builtin || entry.source.kind == ModuleSource::Kind::JS;
   if (!isModule) return valueOf(entry);
   v8::Local<v8::Module> module;
   v8::Local<v8::Value> result;

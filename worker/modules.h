@@ -50,6 +50,7 @@ class Modules {
     v8::Global<v8::Module> module;
     v8::Global<v8::Value> value;      // what a module that is not JavaScript exports; the `module` object of a cjs one
     bool evaluated = false;           // cjs: its code has begun to run
+    bool builtin = false;             // the runtime's
   };
 
   static Modules& of(v8::Isolate* isolate);

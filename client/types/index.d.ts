@@ -444,7 +444,7 @@ export interface ServiceStub extends Disposable {
   dup(): this;
   /** The entrypoint's `fetch` handler, with what the global `fetch()` takes. Redirects are followed to the same entrypoint. */
   fetch(input: any, init?: any): Promise<PlatformResponse>;
-  /** Rejects: this version carries requests and method calls, not sockets. `any`, because it is a socket elsewhere. */
+  /** A connection to the entrypoint's `connect` handler: a Socket as in `cloudflare:sockets`, without startTls(). `any`: where that is declared it has its own type. */
   connect(address: any, options?: any): any;
 }
 export const ServiceStub: abstract new () => ServiceStub;

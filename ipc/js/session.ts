@@ -1,8 +1,9 @@
 // One line's worth of objects: what we hold of others (imports), what others hold of ours (exports), and the calls both ways.
 // Above it are stubs, below it a Wire. Everything that comes from the other side may be hostile.
 
-import { PlainError, Table, apply, dataCloneError, defineProperty, getOwnPropertyDescriptor, push, symbolDispose } from "./primordials.ts";
+import { PlainError, Table, apply, dataCloneError, defineProperty, getOwnPropertyDescriptor, promiseThen, push, symbolDispose } from "./primordials.ts";
 import { Call, CapabilityState, otherRequest, promiseOf, stubDisposed } from "./stub.ts";
+import { isConnect, serveConnect } from "./connect.ts";
 import { isFetch, serveFetch } from "./fetch.ts";
 import type { Http } from "./fetch.ts";
 import { find, inherits, isCallableInstance, RpcTarget, use } from "./receiver.ts";
@@ -457,9 +458,20 @@ export class Session implements WireEvents {
     return promiseOf((found.stub as CapabilityState).ask(found.path, args));
   }
 
-  // A call on an entrypoint: a request to its handler, or a method.
+  // A call on an entrypoint: a request to its handler, a connection to the other one, or a method.
   enter(root: Root, path: string[], args: unknown[] | undefined): unknown {
+    if (isConnect(path, args)) return serveConnect(root, args, this.host.streams, (handler) => this.#retainWhile(handler));
     return isFetch(path, args) ? serveFetch(root, args, this.host.http) : this.reach(find(root, path), args);
+  }
+
+  #retainWhile(handler: Promise<unknown>): void {
+    const owner = this.host.owner();
+    if (owner !== 0) this.#retain(owner);
+    const over = () => { if (owner !== 0) this.#release(owner); };
+    promiseThen(handler, over, (error: unknown) => {
+      this.host.report(error);
+      over();
+    });
   }
 
   // Runs a call's code and answers it; afterwards its parameters are disposed of.

@@ -8,19 +8,19 @@ import { CapabilityState } from "./stub.ts";
 import type { Import } from "./stub-state.ts";
 
 // As much of the streams' interfaces as is needed here; worker and Node declare them each in their own way.
-interface Reader { read(): Promise<{ done: boolean; value?: unknown }>; cancel(reason: unknown): Promise<void> }
-interface Writer { write(chunk: unknown): Promise<void>; close(): Promise<void>; abort(reason: unknown): Promise<void> }
-interface Readable { readonly locked: boolean; getReader(): Reader }
-interface Writable { readonly locked: boolean; getWriter(): Writer }
-interface ByteController {
+export interface Reader { read(): Promise<{ done: boolean; value?: unknown }>; cancel(reason: unknown): Promise<void> }
+export interface Writer { write(chunk: unknown): Promise<void>; close(): Promise<void>; abort(reason: unknown): Promise<void>; releaseLock(): void }
+export interface Readable { readonly locked: boolean; getReader(): Reader }
+export interface Writable { readonly locked: boolean; getWriter(): Writer }
+export interface ByteController {
   readonly desiredSize: number | null;
   readonly byobRequest: { respond(bytes: number): void } | null;
   enqueue(chunk: Uint8Array): void;
   close(): void;
   error(error: unknown): void;
 }
-type ReadableClass = new (source: object, strategy: object) => Readable;
-type WritableClass = new (sink: object, strategy: object) => Writable;
+export type ReadableClass = new (source: object, strategy: object) => Readable;
+export type WritableClass = new (sink: object, strategy: object) => Writable;
 
 export interface StreamClasses {
   ReadableStream: ReadableClass | undefined;

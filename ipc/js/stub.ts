@@ -6,11 +6,13 @@ import {
   PlainError, PlainPromise, PlainTypeError, apply, captureStackTrace, defineProperty, getOwnPropertyDescriptor, hasOwn, indexOf, objectPrototype, promiseThen, slice,
   symbolAsyncDispose, symbolDispose, toStringTag,
 } from "./primordials.ts";
+import { connectBy } from "./connect.ts";
 import { fetchBy } from "./fetch.ts";
 import { PATH_DEPTH_MAX, isCallableInstance, notFunction, notImplemented, notPipelinable } from "./receiver.ts";
 import type { Session } from "./session.ts";
 import { stamp, stubOf } from "./stub-state.ts";
 import type { Import, Scope, StubKind, StubState } from "./stub-state.ts";
+import type { Socket } from "./tcp-socket.ts";
 import type { CallNumber } from "./wire.ts";
 
 const STUB_DISPOSED = "RPC stub used after being disposed.";
@@ -376,10 +378,14 @@ export class ServiceStub {
   dup(): object { return stateOf(this, CapabilityState).dup(); }
   // The entrypoint's handler of requests. Redirects go to the same entrypoint.
   async fetch(input: unknown, init: unknown = undefined): Promise<object> { return fetchFrom(stateOf(this, CapabilityState), input, init); }
-  async connect(): Promise<never> {
-    throw new PlainError("connect() on an entrypoint is not available: this version of Glovebox carries requests and method calls, not sockets.");
-  }
+  // The entrypoint's handler of connections.
+  connect(address: unknown, options: unknown = undefined): Socket { return connectFrom(stateOf(this, CapabilityState), address, options); }
 }
+
+export function connectFrom(entrypoint: CapabilityState, address: unknown, options: unknown): Socket {
+  return connectBy((args) => entrypoint.ask(CONNECT, args).result, entrypoint.import.session.host.streams, address, options);
+}
+const CONNECT: Path = ["connect"];
 
 export function fetchFrom(entrypoint: CapabilityState, input: unknown, init: unknown): Promise<object> {
   return fetchBy((request) => entrypoint.ask(FETCH, [request]), entrypoint.import.session.host.http, input, init);

@@ -41,6 +41,12 @@ export async function fetchOutbound(request: Request): Promise<object> {
   return fetchFrom(outbound, request, undefined);
 }
 
+// A call on where requests go; fails as fetch() does where that is nowhere.
+export async function askOutbound(path: string[], args: unknown[]): Promise<unknown> {
+  if (outbound === undefined) throw new PlainError(BLOCKED);
+  return outbound.ask(path, args).result;
+}
+
 function fetchData(url: string): object {
   const found = tryDecodeDataUrl(url);
   if (found === undefined) throw new PlainTypeError("fetch() of a data: URL that is not valid.");
