@@ -19,7 +19,8 @@ interface EgressHost {
 
   started @1 (layersInForce :UInt32, outbound :Target);
   # Called once, when it is shut in: a set of policy::Layer, and what answers `fetch` (a call with the path ["fetch"] and one Request) with
-  # a Response (PlatformObject in value.capnp). A request that may not be made is thrown a TypeError that says why.
+  # a Response (PlatformObject in value.capnp), and `connect`, called with "host:port" and "on" (TLS) or "off", with
+  # [readable, writable, "host:port"]. A request that may not be made is thrown a TypeError that says why.
 }
 
 struct EgressPolicy {
@@ -38,7 +39,7 @@ struct EgressPolicy {
     secure @0 :Bool;       # https, otherwise http
     host @1 :Text;         # "api.example.com", or "*.example.com" for all below it, in lower case; "[::1]"
     port @2 :UInt16;       # 0: any
-    methods @3 :List(Text);   # empty: all
+    methods @3 :List(Text);   # empty: all but CONNECT, which is for connect()
   }
 
   struct Secret {

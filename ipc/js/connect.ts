@@ -1,5 +1,5 @@
 // connect() on an entrypoint, which is a call of `connect` with an address ("host:port") and how it is to be secured, answered with
-// [readable, writable, info] once there is a connection. Both streams are the callee's: what the caller writes it hands over with
+// [readable, writable, remote address] once there is a connection. Both streams are the callee's: what the caller writes it hands over with
 // write(), and what it reads it asks for. The connection ends when both are let go.
 
 import { PlainError, PlainPromise, PlainTypeError, apply, codeUnitAt, indexOf, isArray, promiseThen, slice } from "./primordials.ts";
@@ -17,17 +17,14 @@ export function connectBy(ask: (args: unknown[]) => Promise<unknown>, classes: S
   const { ReadableStream, WritableStream } = streamsOf(classes);
   const connection = promiseThen(ask([name, checked.secureTransport]), (answer) => {
     const parts = isArray(answer) ? answer as unknown[] : [];
-    const readable = parts[0], writable = parts[1], info = parts[2];
+    const readable = parts[0], writable = parts[1], remote = parts[2];
     if (!(readable instanceof ReadableStream) || !(writable instanceof WritableStream)) {
       throw new PlainTypeError("connect() was answered with something that is not a connection.");
     }
-    const { remoteAddress, localAddress } = (typeof info === "object" && info !== null ? info : {}) as Record<string, unknown>;
-    return { readable, writable, info: { remoteAddress: textOf(remoteAddress), localAddress: textOf(localAddress) } };
+    return { readable, writable, info: { remoteAddress: typeof remote === "string" ? remote : undefined, localAddress: undefined } };
   });
   return makeSocket(ReadableStream, WritableStream, connection, checked);
 }
-
-function textOf(value: unknown): string | undefined { return typeof value === "string" ? value : undefined; }
 
 function streamsOf(classes: StreamClasses) {
   const { ReadableStream, WritableStream } = classes;
@@ -115,5 +112,5 @@ export function serveConnect(root: Root, args: unknown[], classes: StreamClasses
       throw error;
     }
   })());
-  return [outgoing.readable, incoming.writable, { remoteAddress: address }];
+  return [outgoing.readable, incoming.writable, address];
 }

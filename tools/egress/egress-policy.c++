@@ -57,10 +57,12 @@ std::optional<Refused> EgressPolicy::check(const Destination& destination, std::
   for (auto& origin: allowed_) {
     if (origin.secure != destination.secure || !origin.host.matches(destination.host)) continue;
     if (origin.port != 0 && origin.port != destination.port) continue;
-    if (origin.methods.empty() || std::ranges::find(origin.methods, method) != origin.methods.end()) return std::nullopt;
+    // A connection says more than requests can: it takes to be named.
+    if (origin.methods.empty() ? method != "CONNECT" : std::ranges::find(origin.methods, method) != origin.methods.end()) return std::nullopt;
     near = &origin;
   }
   std::string subject = std::string(method) + " " + destination.origin() + " is not allowed by the egress policy";
+  if (near != nullptr && near->methods.empty()) return Refused{subject + ": connect() takes an origin with \"methods\": [\"CONNECT\"]."};
   if (near != nullptr) {
     std::string methods;
     for (auto& allowed: near->methods) methods += (methods.empty() ? "" : ", ") + allowed;

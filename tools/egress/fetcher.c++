@@ -3,7 +3,10 @@
 #include <kj/debug.h>
 
 #include "ipc/payload.h"
+#include "supervisor/cancellation.h"
+#include "tools/egress/checked-stream.h"
 #include "tools/egress/limits.h"
+#include "tools/egress/thrown.h"
 #include "tools/gateway/limits.h"
 #include "tools/gateway/request-body.h"
 
@@ -18,15 +21,6 @@ using gateway::RequestBody;
 using gateway::StreamedBody;
 using gateway::WholeBody;
 
-void answerThrown(rpc::Return::Builder result, const std::string& message) {
-  auto nodes = result.initThrown().initValue().initNodes(2);
-  auto error = nodes[0].initError();
-  error.setPrototype(rpc::Error::Prototype::TYPE_ERROR);
-  error.setHasMessage(true);
-  error.setMessage(1);
-  nodes[1].setText(message.c_str());
-}
-
 std::string textOf(kj::StringPtr text) { return {text.begin(), text.size()}; }
 
 // KJ puts where it was thrown before what was said.
@@ -35,10 +29,21 @@ std::string wordsOf(const kj::Exception& exception) {
   return words.empty() ? "it failed" : words;
 }
 
+class Counted {
+ public:
+  explicit Counted(uint32_t& count): count_(count) { count_++; }
+  ~Counted() { count_--; }
+  KJ_DISALLOW_COPY(Counted);
+
+ private:
+  uint32_t& count_;
+};
+
 // One for each request. A server that sends more than its answer would have said what the next request on the same connection is answered:
 // kj-http reads ahead and cannot tell. A handshake is the price.
 // A server may answer before it has the whole request, so sending that goes on for as long as somebody reads the answer.
 struct Connection {
+  kj::Own<Counted> counted;
   kj::Own<kj::AsyncIoStream> stream;
   kj::Own<kj::HttpClient> client;
   kj::Own<kj::AsyncOutputStream> requestBody;
@@ -68,8 +73,7 @@ class PatientStream final: public kj::AsyncInputStream {
 // One request and its response, until the response's head is there: its body belongs to whoever reads it.
 class Fetcher::Exchange {
  public:
-  Exchange(Fetcher& fetcher, CallContext context): fetcher_(fetcher), context_(context) { fetcher_.requests_++; }
-  ~Exchange() noexcept(false) { fetcher_.requests_--; }
+  Exchange(Fetcher& fetcher, CallContext context): fetcher_(fetcher), context_(context), counted_(kj::heap<Counted>(fetcher.requests_)) {}
   KJ_DISALLOW_COPY(Exchange);
 
   kj::Promise<void> run(ReceivedValue received) {
@@ -85,6 +89,7 @@ class Fetcher::Exchange {
 
     auto headers = kj::heap<kj::HttpHeaders>(*fetcher_.headers_);
     headers->set(kj::HttpHeaderId::HOST, kj::str(destination.hostField().c_str()));
+    headers->set(kj::HttpHeaderId::CONNECTION, kj::str("close"));
     for (auto& field : outgoing.fields) {
       auto value = fetcher_.network_.policy.fillIn(field.value, destination);
       if (auto refused = std::get_if<Refused>(&value)) return refuse(refused->why);
@@ -94,8 +99,9 @@ class Fetcher::Exchange {
     return connectTo(fetcher_.network_, destination).then(
         [this, method = KJ_ASSERT_NONNULL(method), destination, headers = kj::mv(headers), body = std::move(outgoing.body),
          capabilities = kj::mv(received.capabilities)](kj::Own<kj::AsyncIoStream> stream) mutable {
-          auto client = kj::newHttpClient(*fetcher_.headers_, *stream);
-          connection_ = kj::heap<Connection>(Connection{kj::mv(stream), kj::mv(client), {}, {}, nullptr});
+          auto checked = kj::heap<CheckedStream>(kj::mv(stream));
+          auto client = kj::newHttpClient(*fetcher_.headers_, *checked);
+          connection_ = kj::heap<Connection>(Connection{kj::mv(counted_), kj::mv(checked), kj::mv(client), {}, {}, nullptr});
           return send(method, destination, *headers, std::move(body), kj::mv(capabilities));
         },
         [this, destination](kj::Exception&& e) { return fail(destination, e); });
@@ -104,6 +110,7 @@ class Fetcher::Exchange {
  private:
   Fetcher& fetcher_;
   CallContext context_;
+  kj::Own<Counted> counted_;
   kj::Own<Connection> connection_;
 
   kj::Promise<void> refuse(const std::string& why) {
@@ -197,21 +204,26 @@ class Fetcher::Exchange {
 };
 
 Fetcher::Fetcher(Network& network)
-    : network_(network), headers_(kj::HttpHeaderTable::Builder().build()), largeChunks_(gateway::LARGE_CHUNKS_BYTES_MAX) {}
+    : network_(network), headers_(kj::HttpHeaderTable::Builder().build()), largeChunks_(gateway::LARGE_CHUNKS_BYTES_MAX),
+      tunnels_(network) {}
 
 Fetcher::~Fetcher() noexcept(false) = default;
 
 kj::Promise<void> Fetcher::call(CallContext context) {
   auto call = context.getParams();
   auto path = call.getPath();
-  if (path.size() != 1 || path[0] != "fetch" || !call.getOperation().isInvoke()) {
-    answerThrown(context.getResults(), "The way to the internet has one method, fetch().");
+  kj::StringPtr method = path.size() == 1 && call.getOperation().isInvoke() ? kj::StringPtr(path[0]) : kj::StringPtr("");
+  if (method == "connect") return tunnels_.open(context);
+  if (method != "fetch") {
+    answerThrown(context.getResults(), "The way to the internet has two methods, fetch() and connect().");
     return kj::READY_NOW;
   }
   if (requests_ >= REQUESTS_MAX) {
     answerThrown(context.getResults(), "Too many requests are under way: " + std::to_string(REQUESTS_MAX) + " at most.");
     return kj::READY_NOW;
   }
+  // A server that does not answer is waited for as long as somebody waits.
+  allowCancellation(context);
   auto exchange = kj::heap<Exchange>(*this, context);
   auto read = readPayload(call.getOperation().getInvoke());
   return read.then([&exchange = *exchange](ReceivedValue value) { return exchange.run(kj::mv(value)); }).attach(kj::mv(exchange));

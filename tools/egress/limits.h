@@ -13,6 +13,10 @@ namespace glovebox::egress {
 // Requests under way at once; more are refused. Each may hold a chunk in both directions.
 constexpr uint32_t REQUESTS_MAX = 512;
 
+// Responses of 1xx before the one that counts.
+constexpr uint32_t INTERIM_ANSWERS_MAX = 8;
+constexpr size_t HEAD_READ_BYTES = 4096;
+
 // Addresses of one name that are tried, in the order of the name server's answer.
 constexpr size_t ADDRESSES_MAX = 4;
 constexpr kj::Duration CONNECT_TIMEOUT = 10 * kj::SECONDS;   // each
@@ -30,9 +34,14 @@ constexpr kj::Duration BODY_TIMEOUT = 300 * kj::SECONDS;
 // A response whose body is known to be no longer comes with its head.
 constexpr size_t INLINE_BODY_BYTES = 32 * 1024;
 
-constexpr uint64_t DESCRIPTORS_MAX = 2 * REQUESTS_MAX + 256;
+// Connections of connect(), and how many writes of each may wait for the one before.
+constexpr uint32_t TUNNELS_MAX = 256;
+constexpr uint32_t TUNNEL_WRITES_MAX = 16;
 
-// RLIMIT_DATA: the program with its roots of trust, and a TLS connection (measured: 60 kB) and two chunks with their messages for each request.
-constexpr uint64_t DATA_BYTES_MAX = 96 * policy::MIB + uint64_t{REQUESTS_MAX} * 640 * 1024;
+constexpr uint64_t DESCRIPTORS_MAX = 2 * REQUESTS_MAX + TUNNELS_MAX + 256;
+
+// RLIMIT_DATA: the program with its roots of trust, and a TLS connection (measured: 60 kB) and two chunks with
+// their messages for each request and each connection of connect().
+constexpr uint64_t DATA_BYTES_MAX = 96 * policy::MIB + uint64_t{REQUESTS_MAX + TUNNELS_MAX} * 640 * 1024;
 
 }  // namespace glovebox::egress

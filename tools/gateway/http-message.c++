@@ -151,6 +151,16 @@ ValueGraph writeRequest(std::string_view method, std::string url, const std::vec
   return graph;
 }
 
+std::optional<std::string> tryUint8Array(ValueGraph& graph, NodeRef ref) {
+  const ValueNode& view = graph.nodes[ref];
+  if (view.kind != Kind::VIEW || view.subkind != static_cast<uint8_t>(ViewKind::UINT8)) return std::nullopt;
+  std::string& bytes = graph.nodes[view.ref].bytes;
+  uint64_t offset = view.offset, length = view.flag ? bytes.size() - std::min<uint64_t>(offset, bytes.size()) : view.length;
+  if (offset > bytes.size() || length > bytes.size() - offset) return std::nullopt;
+  if (offset == 0 && length == bytes.size()) return std::move(bytes);
+  return bytes.substr(offset, length);
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // What workers say.
 
@@ -178,16 +188,6 @@ std::optional<std::string> tryBytes(const ValueGraph& graph, NodeRef ref) {
   const ValueNode& node = graph.nodes[ref];
   if (node.kind != Kind::TEXT) return std::nullopt;
   return tryBytesFromUtf8(node.bytes);
-}
-
-std::optional<std::string> tryUint8Array(ValueGraph& graph, NodeRef ref) {
-  const ValueNode& view = graph.nodes[ref];
-  if (view.kind != Kind::VIEW || view.subkind != static_cast<uint8_t>(ViewKind::UINT8)) return std::nullopt;
-  std::string& bytes = graph.nodes[view.ref].bytes;
-  uint64_t offset = view.offset, length = view.flag ? bytes.size() - std::min<uint64_t>(offset, bytes.size()) : view.length;
-  if (offset > bytes.size() || length > bytes.size() - offset) return std::nullopt;
-  if (offset == 0 && length == bytes.size()) return std::move(bytes);
-  return bytes.substr(offset, length);
 }
 
 std::optional<Refusal> addField(Answer& answer, size_t& total, std::string name, std::string value) {

@@ -58,6 +58,9 @@ std::variant<Outgoing, Refusal> readRequest(ValueGraph graph);
 // A streamed body is external 0.
 ValueGraph writeResponse(unsigned status, std::string_view statusText, const std::vector<Field>& fields, Body body);
 
+// What a view of bytes shows, taken out of the graph; nothing if it is none.
+std::optional<std::string> tryUint8Array(ValueGraph& graph, NodeRef ref);
+
 // A chunk of a body stream: its bytes, nothing at the end of the stream, or a refusal.
 std::variant<std::string, NoBody, Refusal> readChunk(ValueGraph graph);
 

@@ -2,6 +2,7 @@
 
 #include <kj/debug.h>
 
+#include "supervisor/cancellation.h"
 #include "tools/gateway/limits.h"
 
 namespace glovebox::gateway {
@@ -41,6 +42,7 @@ class BodyTarget final: public rpc::Target::Server {
     bool invoked = call.getOperation().isInvoke();
     if (invoked && method == "read") {
       context.releaseParams();
+      if (body_->isReadersOwn()) allowCancellation(context);
       return body_->read().then(
           [context](kj::Maybe<kj::Array<kj::byte>> chunk) mutable {
             KJ_IF_MAYBE(bytes, chunk) answerChunk(context.getResults(), *bytes);

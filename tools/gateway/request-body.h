@@ -26,6 +26,8 @@ class RequestBody final: public kj::Refcounted {
   // Null at the end of the body. One at a time, in order.
   kj::Promise<kj::Maybe<kj::Array<kj::byte>>> read();
   kj::StringPtr endedEarly() const { return endedEarly_; }
+  // Whoever gives a read up lets go of the stream: nobody else reads it.
+  bool isReadersOwn() const { return owned_.get() != nullptr; }
 
   // Nobody wants the rest.
   void cancel() { cancelled_ = true; }
