@@ -24,6 +24,9 @@ interface Supervisor {
   # the supervisor's policy.
   status @1 () -> (json :Text);
   # A JSON document for people and monitoring: layers in force, pool, zygotes, live workers, endings by code.
+  outbound @2 () -> (outbound :Target);
+  # Where requests of what the client loads may go (WorkerCode.outbound), of a daemon with an egress policy (glovebox serve --egress);
+  # not implemented by others.
 }
 
 interface Loader {

@@ -134,6 +134,8 @@ void writeCode(napi_env env, napi_value from, rpc::WorkerCode::Builder to) {
 
 // -- Methods of a line --------------------------------------------------------------------------------------------------
 
+napi_value outbound(const Arguments& args) { return fromNumber(args.env, openLineOf(args).outbound()); }
+
 napi_value loader(const Arguments& args) {
   return fromNumber(args.env, openLineOf(args).loader(toLimits(args.env, args[0])));
 }
@@ -303,6 +305,7 @@ napi_value initialize(napi_env env, napi_value exports) {
   constexpr auto METHOD = napi_property_attributes(napi_writable | napi_configurable);
   const napi_property_descriptor methods[] = {
       {"loader", nullptr, entry<loader>, nullptr, nullptr, nullptr, METHOD, nullptr},
+      {"outbound", nullptr, entry<outbound>, nullptr, nullptr, nullptr, METHOD, nullptr},
       {"loopback", nullptr, entry<loopback>, nullptr, nullptr, nullptr, METHOD, nullptr},
       {"call", nullptr, entry<call>, nullptr, nullptr, nullptr, METHOD, nullptr},
       {"release", nullptr, entry<release>, nullptr, nullptr, nullptr, METHOD, nullptr},

@@ -262,6 +262,8 @@ Number Line::loader(const WorkerLimits& limits) {
   return add(request.send().getLoader());
 }
 
+Number Line::outbound() { return add(KJ_ASSERT_NONNULL(supervisor_).outboundRequest().send().getOutbound()); }
+
 Number Line::loopback(Number target) { return add(rpc::Target::Client(kj::heap<ExportedTarget>(*this, target))); }
 
 Number Line::call(Number target, kj::ArrayPtr<const kj::String> path, kj::Maybe<ValueBytes&> args,

@@ -77,6 +77,7 @@ class Line final: public kj::Refcounted, private kj::TaskSet::ErrorHandler {
   // As in addon.d.ts. They throw kj::Exception if they are used wrongly; nothing has been sent then. After the end they
   // are not called, except release(), settle(), resolve() and reject(), which do nothing then.
   Number loader(const WorkerLimits& limits);
+  Number outbound();
   Number loopback(Number target);
   Number call(Number target, kj::ArrayPtr<const kj::String> path, kj::Maybe<ValueBytes&> args,
               kj::ArrayPtr<const OutgoingExternal> externals, bool account);

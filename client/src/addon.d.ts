@@ -32,6 +32,8 @@ interface NativeEvents {
 interface Line {
   // An import: a loader of the supervisor's. `limits`: the most that its workers get.
   loader(limits?: WorkerLimits): number;
+  // An import: where requests of workers go, of a supervisor that has an egress policy.
+  outbound(): number;
   // `account`: absent is false.
   call(target: number, path: readonly string[], args: ValueBytes | undefined, externals: NativeExternal[], account?: boolean): number;
   release(id: number): void;

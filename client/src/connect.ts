@@ -9,6 +9,8 @@ import { installationFolder, loadAddon } from "./addon-file.ts";
 import type { Addon, Line, NativeEvents } from "./addon.d.ts";
 import { startDaemon } from "./daemon.ts";
 import type { Daemon } from "./daemon.ts";
+import { egressFile } from "./egress.ts";
+import type { EgressOptions } from "./egress.ts";
 import { GloveboxError, unavailable } from "./errors.ts";
 import { ClientLine } from "./line.ts";
 import type { LogMessage } from "./line.ts";
@@ -23,6 +25,8 @@ export interface ConnectOptions {
   inProcess?: boolean;
   // How a supervisor of one's own is to be. Absent: as `glovebox serve` is by default.
   supervisor?: SupervisorOptions;
+  // What workers may reach on the internet. Absent: nothing.
+  egress?: EgressOptions;
   // What workers log. Absent: standard error, a line each.
   // "ignore": nothing.
   console?: "ignore" | ((message: LogMessage) => void);
@@ -48,9 +52,10 @@ export async function connect(options: ConnectOptions = {}): Promise<Glovebox> {
   const addon = loadAddon();
   const { socket, inProcess, supervisor } = options;
   const wanted = checkSupervisorOptions(supervisor, addon);
+  const egress = egressFile(options.egress);
   if (socket !== undefined) return open(addon, options, (events) => addon.connect(socket, events));
   if (inProcess !== true) {
-    const daemon = await startDaemon(serveArguments(wanted));
+    const daemon = await startDaemon(serveArguments(wanted), egress);
     try {
       return open(addon, options, (events) => addon.connect(daemon.socket, events), daemon);
     } catch (error) {
@@ -101,6 +106,7 @@ export class Glovebox {
     const { session } = this.#line;
     // `new RpcStub(object)` belongs to no connection; the latest one serves.
     provideLocalStubs((value) => session.localStub(value));
+    if (options.egress !== undefined) this.#line.useOutbound();
     this.loader = this.#newLoader(undefined);
   }
 
@@ -134,20 +140,26 @@ export class Glovebox {
   counts(): { calls: number; exports: number } { return this.#line.session.counts(); }
 }
 
-const NAMES = ["socket", "inProcess", "supervisor", "console"];
+const NAMES = ["socket", "inProcess", "supervisor", "egress", "console"];
 
 function checkOptions(options: unknown): void {
   if (typeof options !== "object" || options === null) throw new TypeError("connect() expects an object of options, or nothing.");
   for (const name of Object.keys(options)) {
     if (!NAMES.includes(name)) throw new TypeError(`connect() knows no option \`${name}\`; there are: ${NAMES.join(", ")}.`);
   }
-  const { socket, inProcess, supervisor, console } = options as Record<string, unknown>;
+  const { socket, inProcess, supervisor, egress, console } = options as Record<string, unknown>;
   if (socket !== undefined && (typeof socket !== "string" || socket === "")) {
     throw wrong("socket", "the path of a Unix socket (glovebox serve --socket PATH makes one)", socket);
   }
   if (inProcess !== undefined && typeof inProcess !== "boolean") throw wrong("inProcess", "true or false", inProcess);
   if (socket !== undefined && (inProcess === true || supervisor !== undefined)) {
     throw new TypeError(`connect() got \`socket\` and \`${inProcess === true ? "inProcess" : "supervisor"}\`: the daemon behind a socket runs and is configured already. Leave one of them out.`);
+  }
+  if (egress !== undefined && socket !== undefined) {
+    throw new TypeError("connect() got `socket` and `egress`: the daemon behind a socket runs and is configured already (glovebox serve --egress FILE). Leave one of them out.");
+  }
+  if (egress !== undefined && inProcess === true) {
+    throw new TypeError("connect() got `egress` and `inProcess`: requests are made by a process that a supervisor in a child process starts. Leave one of them out.");
   }
   if (console !== undefined && console !== "ignore" && typeof console !== "function") throw wrong("console", 'a function or "ignore"', console);
 }

@@ -2,10 +2,11 @@
 // that ends: its standard input is a pipe from us, and it stops at end-of-file.
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { commandFile } from "./addon-file.ts";
+import type { EgressFile } from "./egress.ts";
 import { unavailable } from "./errors.ts";
 
 export interface Daemon {
@@ -13,11 +14,14 @@ export interface Daemon {
   stop(): void;
 }
 
-export async function startDaemon(args: string[]): Promise<Daemon> {
+export async function startDaemon(args: string[], egress?: EgressFile): Promise<Daemon> {
   const folder = mkdtempSync(path.join(tmpdir(), "glovebox-"));   // mode 0700
   const socket = path.join(folder, "socket");
   const command = commandFile();
-  const child = spawn(command, ["serve", "--socket", socket, "--until-eof", ...args], { stdio: ["pipe", "pipe", "pipe"] });
+  const egressArgs = egress === undefined ? [] : ["--egress", path.join(folder, "egress.json")];
+  if (egress !== undefined) writeFileSync(egressArgs[1]!, egress.text, { mode: 0o600 });
+  const child = spawn(command, ["serve", "--socket", socket, "--until-eof", ...args, ...egressArgs],
+    { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...egress?.environment } });
   let stderr = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     stderr = (stderr + text).slice(-4096);

@@ -3,7 +3,7 @@
 import { Session } from "../../ipc/js/session.ts";
 import type { WorkerLimits } from "../../ipc/js/limits.ts";
 import type { Host } from "../../ipc/js/session.ts";
-import { ANSWER_THROWN, ANSWER_VALUE } from "../../ipc/js/wire.ts";
+import { ANSWER_THROWN, ANSWER_VALUE, EXTERNAL_SERVICE } from "../../ipc/js/wire.ts";
 import type { AnswerKind, Ending, ExternalKind, NameAct, Wire, WorkerCode } from "../../ipc/js/wire.ts";
 import type { Line, NativeAccount, NativeCode, NativeEvents, NativeExternal } from "./addon.d.ts";
 import { decode, encode } from "./codec.ts";
@@ -32,12 +32,14 @@ export class ClientLine implements Wire, NativeEvents {
   readonly #line: Line;
   readonly #options: LineOptions;
   readonly #hooks: CodecHooks;
+  #outbound: object | undefined;
   readonly #questions = new Map<number, (kind: AnswerKind, value: unknown) => void>();
   #closed = false;
 
   constructor(open: (events: NativeEvents) => Line, options: LineOptions) {
     this.#options = options;
-    const session = this.session = new Session(host);
+    const outbound = () => this.#outbound;
+    const session = this.session = new Session({ ...host, get outbound() { return outbound(); } });
     this.#hooks = {
       externalOf: (value) => session.externalOf(value),
       fromExternal: (kind, id) => session.fromExternal(kind as ExternalKind, id),
@@ -50,6 +52,12 @@ export class ClientLine implements Wire, NativeEvents {
 
   // An import that is a loader of the supervisor's.
   loader(limits?: WorkerLimits): number { return this.#line.loader(limits); }
+
+  // From now on requests of what is loaded go to where the supervisor's egress policy lets them.
+  useOutbound(): void {
+    this.#outbound = this.session.fromExternal(EXTERNAL_SERVICE, this.#line.outbound());
+    this.session.takeReceived();
+  }
 
   // The status document, as JSON.
   status(): Promise<string> {

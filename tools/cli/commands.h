@@ -51,6 +51,7 @@ struct ServeOptions {
   // Of a daemon:
   std::string socket;
   bool untilEof = false;   // ends when standard input does
+  std::string egress;      // a file of what workers may reach, or empty
   // Of a project, as in DevOptions:
   std::vector<std::string> with;
   std::string address;

@@ -168,6 +168,8 @@ void addServe(CLI::App& app, ServeOptions& options) {
                  "named as here without the dashes: cpu-ms = 500. What is given here counts more")->type_name("FILE");
   addAdmin(app, options.admin);
   app.add_option("--socket", options.socket, "Unix socket to listen on; its mode is 0600")->type_name("PATH")->group(DAEMON_GROUP);
+  app.add_option("--egress", options.egress, "a JSON or TOML file of what workers may reach on the internet, as the section glovebox.egress of a project; unless given, nothing")
+      ->type_name("FILE")->group(DAEMON_GROUP);
   app.add_flag("--until-eof", options.untilEof, "also end when standard input does: for a program that starts a daemon of its own")->group(DAEMON_GROUP);
   app.add_option("--listen", options.address, "address to serve on, or unix:PATH; port 0 takes a free one. Unless given: 127.0.0.1:8787")->type_name("IP:PORT")->group(PROJECT_GROUP);
   app.add_option("--with", options.with, "the folder of another project, for this one's services")->type_name("DIR")->allow_extra_args(false)->group(PROJECT_GROUP);

@@ -11,9 +11,12 @@
 #include "ipc/listener.h"
 #include "tools/cli/admin-service.h"
 #include "tools/cli/commands.h"
+#include "tools/cli/egress-service.h"
 #include "tools/cli/failure.h"
+#include "tools/cli/modules.h"
 #include "tools/cli/session.h"
 #include "tools/cli/stop-signals.h"
+#include "tools/cli/supervisor-with-outbound.h"
 #include "tools/cli/terminal.h"
 
 namespace glovebox::cli {
@@ -24,14 +27,15 @@ constexpr auto ACCEPT_RETRY = 100 * kj::MILLISECONDS;
 
 class Door final: public kj::TaskSet::ErrorHandler {
  public:
-  Door(Session& session, kj::StringPtr path): session_(session), listener_(session.port(), path), clients_(*this) {}
+  Door(Session& session, rpc::Supervisor::Client supervisor, kj::StringPtr path)
+      : session_(session), supervisor_(kj::mv(supervisor)), listener_(session.port(), path), clients_(*this) {}
 
   kj::Promise<void> run() {
     return listener_.accept().then(
         [this](kj::AutoCloseFd fd) {
           auto waiter = kj::heap<UvFdObserver>(session_.port(), fd.get());
           auto connection = kj::heap<RpcConnection>(RpcConnection::End::SUPERVISOR_OF_CLIENT, kj::mv(fd), kj::mv(waiter),
-                                                    capnp::Capability::Client(session_.supervisor()));
+                                                    capnp::Capability::Client(supervisor_));
           // When the line drops, so does everything that was loaded over it.
           auto ended = connection->onDisconnect();
           clients_.add(ended.attach(kj::mv(connection)));
@@ -50,6 +54,7 @@ class Door final: public kj::TaskSet::ErrorHandler {
 
  private:
   Session& session_;
+  rpc::Supervisor::Client supervisor_;
   UnixListener listener_;
   kj::TaskSet clients_;
 };
@@ -62,6 +67,18 @@ kj::Promise<void> untilEof(UvFdObserver& input) {
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) return kj::READY_NOW;
     return untilEof(input);
   });
+}
+
+// With the way to the internet that the file of --egress describes, if there is one.
+rpc::Supervisor::Client supervisorFor(Session& session, EgressService& egress, const std::string& file) {
+  if (file.empty()) return session.supervisor();
+  project::ProjectConfig config;
+  auto slash = file.rfind('/');
+  config.folder = slash == std::string::npos ? "." : file.substr(0, slash);
+  config.egress = project::readEgressConfig(project::parseConfigValue(readFile(file), file), file, "egress", config.warnings);
+  // Of a policy nothing is ignored.
+  if (!config.warnings.empty()) throw Failure(EXIT_CODE_USAGE, config.warnings[0]);
+  return kj::heap<SupervisorWithOutbound>(session.supervisor(), KJ_ASSERT_NONNULL(egress.outboundOf(config)));
 }
 
 // A message of 32 MiB is read into one piece of memory and copied into another. Fresh pages for both cost more than all else
@@ -82,8 +99,10 @@ int serve(const ServeOptions& options) {
   Session session(options.supervisor);
   return runAndClose(session, [&]() -> int {
     StopSignals signals(session.port().uvLoop());
+    EgressService egress(session, installation, options.supervisor);
+    auto supervisor = supervisorFor(session, egress, options.egress);
     kj::Own<Door> door;
-    auto refused = kj::runCatchingExceptions([&]() { door = kj::heap<Door>(session, options.socket.c_str()); });
+    auto refused = kj::runCatchingExceptions([&]() { door = kj::heap<Door>(session, supervisor, options.socket.c_str()); });
     KJ_IF_MAYBE(exception, refused) {
       throw Failure(EXIT_CODE_UNAVAILABLE, "cannot listen on '" + options.socket + "': " + exception->getDescription().cStr());
     }
