@@ -23,6 +23,7 @@ inline constexpr auto EGRESS_SYSCALLS = [] {
   using namespace words;
 #define CALL GLOVEBOX_CALL
 #define IS GLOVEBOX_IS
+#define ERRNO GLOVEBOX_ERRNO
   return std::to_array<Rule>({
     {CALL(brk), {}, ZERO, ALL_PROFILES,
      "malloc asks for it first and then falls back to mmap; a negative answer would be taken for success"},
@@ -45,7 +46,7 @@ inline constexpr auto EGRESS_SYSCALLS = [] {
     {CALL(getsockopt), {IS(1, SOL_SOCKET), IS(2, SO_ERROR)}, ALLOW, ALL_PROFILES, "whether a connection came about"},
     {CALL(mmap), {IS(2, PROT_READ | PROT_WRITE), IS(3, MAP_PRIVATE | MAP_ANONYMOUS)}, ALLOW, ALL_PROFILES,
      "malloc grows: private memory of no file, never executable"},
-    {CALL(mremap), {IS(3, MREMAP_MAYMOVE)}, ALLOW, ALL_PROFILES, "realloc of large blocks; keeps the protection that they have"},
+    {CALL(mremap), {}, ERRNO(ENOMEM), ALL_PROFILES, "realloc of large blocks tries it, and copies them if it is told no"},
     {CALL(munmap), {}, ALLOW, ALL_PROFILES, "malloc shrinks"},
     {CALL(poll), {IS(1, 1)}, ALLOW, ALL_PROFILES, "KJ looks whether a connection is there at once"},
     {CALL(read), {}, ALLOW, ALL_PROFILES, "hears servers and its parent; read cannot receive descriptors, as recvmsg could"},
@@ -59,6 +60,7 @@ inline constexpr auto EGRESS_SYSCALLS = [] {
   });
 #undef CALL
 #undef IS
+#undef ERRNO
 }();
 
 static_assert(isSound(EGRESS_SYSCALLS), "sorted by name, each with a reason, no call both free and conditional");
