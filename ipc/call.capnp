@@ -46,6 +46,21 @@ struct Call {
 
   tailDepth @4 :UInt8;
   # Of the supervisor's own calls on tails: how many of these stand behind this one. Tails that report to each other end somewhere.
+
+  trace @5 :Trace;
+  # From a client: which trace the call is part of, if any, with the client's own span. To a worker: the same with the span that the
+  # supervisor has given this call. From a worker only `span` counts, which says for which of the calls on it this one is: believed
+  # if the supervisor gave that span to this worker. To a client: the span of the worker's call that this one is part of.
+}
+
+struct Trace {
+  # A place in a trace, as in W3C Trace Context.
+
+  high @0 :UInt64;     # The trace's id: 16 bytes, most significant first. 0 in both: none.
+  low @1 :UInt64;
+  span @2 :UInt64;
+  parent @3 :UInt64;   # The span above, where that is told.
+  flags @4 :UInt8;     # 1: whoever began it records it.
 }
 
 struct Return {
@@ -85,6 +100,7 @@ struct Account {
   logs @9 :List(LogMessage);    # In order. At most ACCOUNT_LOG_BYTES (ipc/wire-limits.h); then `truncated`.
   exceptions @10 :List(ThrownError);
   truncated @11 :Bool;          # Logs, exceptions or capabilities are missing for lack of room.
+  trace @12 :Trace;             # Of the call, if it was part of one.
 
   struct Use {
     label @0 :Text;     # As in External. Empty: it had none, or all others together.
@@ -205,6 +221,9 @@ struct LogMessage {
   level @0 :Level;
   time @1 :Float64;     # Milliseconds since the epoch, by the worker's clock.
   text @2 :Text;        # Formatted by the worker as console.log does; control characters are NOT removed.
+  trace @3 :Trace;      # Of the call during which it was said, as in Call: from a worker only its span counts, and not as more than a hint.
+  workers @4 :List(Text);
+  # To a client: whose words these are, from the worker that the client loaded (not included) down. A name, or "#" and a number.
 
   enum Level { debug @0; info @1; log @2; warn @3; error @4; }
 }

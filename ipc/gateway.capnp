@@ -6,7 +6,7 @@
 # and with it every connection that it serves.
 #
 # A request becomes a call on a Target with the path ["fetch"] and one argument, a platform object "Request" (value.capnp);
-# what it returns is a "Response". Bodies are streams in both directions: whoever reads asks for each chunk.
+# what it returns is a "Response". A valid header `traceparent` becomes the call's `trace` and is no header any more. Bodies are streams in both directions: whoever reads asks for each chunk.
 
 @0x9d2e4b7c51f0a836;
 

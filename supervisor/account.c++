@@ -102,6 +102,7 @@ void Run::write(rpc::Account::Builder account) const {
     exceptions[i].setStack(said_.exceptions[i]->stack);
   }
   account.setTruncated(said_.truncated);
+  if (trace.exists()) writeTrace(trace, account.initTrace());
 }
 
 Books::Books(kj::Own<Membrane> membrane): membrane_(kj::mv(membrane)) {}

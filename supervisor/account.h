@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "ipc/call.capnp.h"
+#include "ipc/trace.h"
 #include "supervisor/membrane-limits.h"
 #include "supervisor/said.h"
 #include "supervisor/traffic.h"
@@ -48,6 +49,7 @@ class Run {
   bool beganBeforeStart = false;   // so it is charged the evaluation of the modules
   uint64_t bytesIn = 0;    // of the arguments
   uint64_t bytesOut = 0;   // of the result
+  Trace trace;             // with a span of its own
 
   // Closes the books but for what was said, which is added until it is destroyed. Once.
   void close(kj::Duration cpu, uint64_t peakMemoryBytes);

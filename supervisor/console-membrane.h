@@ -8,11 +8,18 @@
 
 namespace glovebox {
 
+// The worker may hand it on to those that it loads: what these say comes under their names, as the supervisor knows them.
 class ConsoleMembrane final: public rpc::Console::Server {
  public:
+  static rpc::Console::Client make(kj::Own<Membrane> membrane, kj::Own<Books> books, kj::Maybe<rpc::Console::Client> console, size_t bytesMax);
   ConsoleMembrane(kj::Own<Membrane> membrane, kj::Own<Books> books, kj::Maybe<rpc::Console::Client> console, size_t bytesMax)
       : membrane_(kj::mv(membrane)), books_(kj::mv(books)), console_(kj::mv(console)), bytesMax_(bytesMax) {}
+  ~ConsoleMembrane() noexcept(false);
+
+  // By the worker.
   kj::Promise<void> write(WriteContext context) override;
+  // By one that it has loaded: names and traces are the supervisor's own.
+  kj::Promise<void> writeOfChild(capnp::List<rpc::LogMessage>::Reader messages);
 
  private:
   kj::Own<Membrane> membrane_;
@@ -22,7 +29,9 @@ class ConsoleMembrane final: public rpc::Console::Server {
   size_t bytes_ = 0;
   bool full_ = false;
 
-  kj::Promise<void> pass(rpc::Console::Client& console, capnp::List<rpc::LogMessage>::Reader messages);
+  enum class From { WORKER, CHILD };
+  kj::Promise<void> pass(rpc::Console::Client& console, capnp::List<rpc::LogMessage>::Reader messages, From from);
+  void sign(capnp::List<rpc::LogMessage>::Builder messages, From from);
 };
 
 }  // namespace glovebox

@@ -8,6 +8,7 @@
 
 #include <kj/refcount.h>
 
+#include "ipc/trace.h"
 #include "policy/cgroups.h"
 #include "supervisor/account.h"
 #include "supervisor/code-cache.h"
@@ -51,6 +52,7 @@ class Core final: public kj::Refcounted {
   CodeCache codeCache;
   CodeCompiler codeCompiler;
   Loaders loaders;
+  TraceIds traceIds;
   Warmth warmth;
   bool closing = false;
 

@@ -2,6 +2,7 @@
 
 #include "ipc/limits-message.h"
 #include "supervisor/cancellation.h"
+#include "supervisor/console-membrane.h"
 #include "supervisor/payload-membrane.h"
 
 namespace glovebox {
@@ -53,6 +54,8 @@ kj::Promise<void> InwardConsole::write(WriteContext context) {
   inspectPlain(messages);
   // A console may be a promise, but nobody would wait for it.
   if (!route_.isOpen()) return kj::READY_NOW;
+  auto target = route_.target<capnp::Capability>();
+  KJ_IF_MAYBE(console, worker().membrane().tryGetConsole(target)) return worker().whileAlive(console->writeOfChild(messages));
   auto request = route_.target<rpc::Console>().writeRequest(messages.totalSize());
   request.setMessages(messages);
   return worker().whileAlive(request.send().ignoreResult());

@@ -46,6 +46,7 @@ LoadedWorker::LoadedWorker(kj::Own<Core> core, WorkerLimits limits, kj::PromiseF
       startWatch_(kj::READY_NOW),
       deathWatch_(kj::READY_NOW) {
   core_->kinship.workers_[id_] = this;
+  membrane_->setLabel(kj::str('#', id_));
   core_->census.loads++;
   core_->census.liveWorkers++;
 }
@@ -103,7 +104,7 @@ void LoadedWorker::start(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>:
   }
   kj::Maybe<rpc::Console::Client> heldConsole;
   KJ_IF_MAYBE(c, console) heldConsole = membrane_->adopt(kj::mv(*c)).castAs<rpc::Console>();
-  request.setConsole(kj::heap<ConsoleMembrane>(kj::addRef(*membrane_), kj::addRef(*books_), kj::mv(heldConsole), limits_.logBytes));
+  request.setConsole(ConsoleMembrane::make(kj::addRef(*membrane_), kj::addRef(*books_), kj::mv(heldConsole), limits_.logBytes));
   // Whether the code failed is told by the worker in each answer; if the process died, whenEnded() tells.
   started_ = request.send()
                  .then([this, began = kj::systemPreciseMonotonicClock().now()](auto&& response) -> kj::Promise<void> {
@@ -247,6 +248,7 @@ kj::Promise<void> LoadedWorker::call(Route& route, CallContext context, CallLimi
   auto detail = wantsAccount || isTold ? Run::Detail::FULL : Run::Detail::BRIEF;
   auto run = kj::heap<Run>(*books_, detail, context.getParams(), entrypoint);
   auto& r = *run;
+  if (context.getParams().hasTrace() && origin != Origin::STREAM) beginTrace(context.getParams().getTrace(), r);
   tailDepth_ = callsInFlight_ == 0 ? r.tailDepth() : std::max(tailDepth_, r.tailDepth());
   if (isTold) KJ_ASSERT_NONNULL(tails_)->expect(tailDepth_);
   auto served = kj::evalNow([&]() { return serve(route, context, limits, origin, r); });
@@ -259,6 +261,19 @@ kj::Promise<void> LoadedWorker::call(Route& route, CallContext context, CallLimi
     if (!isTold) return;
     KJ_ASSERT_NONNULL(tails_)->report(kj::mv(run));
   }));
+}
+
+void LoadedWorker::beginTrace(rpc::Trace::Reader from, Run& run) {
+  auto trace = readTrace(from);
+  if (!trace.exists()) return;
+  run.trace = {trace.high, trace.low, core_->traceIds.next(), trace.span, trace.flags};
+  traces_.add(run.trace);
+}
+
+kj::Maybe<const Trace&> LoadedWorker::tryFindTrace(rpc::Trace::Reader claim) const { return traces_.find(claim.getSpan()); }
+
+void LoadedWorker::setTrace(rpc::Trace::Reader claim, rpc::Call::Builder to) const {
+  KJ_IF_MAYBE(trace, tryFindTrace(claim)) writeTrace(*trace, to.initTrace());
 }
 
 kj::Promise<void> LoadedWorker::writeAccount(CallContext context, Run& run) {
@@ -292,6 +307,7 @@ void LoadedWorker::close(Run& run) {
 
 void LoadedWorker::setName(kj::StringPtr name) {
   name_ = kj::str(name);
+  membrane_->setLabel(cleanLabel(name));
   KJ_IF_MAYBE(tails, tails_) (*tails)->setScriptName(name);
 }
 
@@ -360,6 +376,7 @@ kj::Promise<void> LoadedWorker::forward(Route& route, CallContext context, const
   auto request = target.callRequest(manifest.size());
   copyCall(context.getParams(), manifest, request, membrane_->intoWorker(), wire::PAYLOAD_BYTES_MAX);
   request.setAccount(run.isFull());
+  if (run.trace.exists()) writeTrace(run.trace, request.initTrace());
   context.releaseParams();
   auto sent = request.send();
   // Refers to the worker by its membrane only, so that a result which somebody keeps does not keep the worker.

@@ -18,6 +18,7 @@
 #include "supervisor/read-gate.h"
 #include "supervisor/route.h"
 #include "supervisor/subrequests.h"
+#include "supervisor/trace-book.h"
 #include "supervisor/worker-code.h"
 
 namespace glovebox {
@@ -81,6 +82,10 @@ class LoadedWorker final: public Kin {
   bool endsWith(const LoadedWorker& other) const override;
   void visitHeld(kj::FunctionParam<void(Kin&)> visit) override;
 
+  // Of a call on it, by what it says itself.
+  kj::Maybe<const Trace&> tryFindTrace(rpc::Trace::Reader claim) const;
+  void setTrace(rpc::Trace::Reader claim, rpc::Call::Builder to) const;
+
   // For what it reads of others.
   ReadGate& readGate() { return *readGate_; }
 
@@ -122,6 +127,7 @@ class LoadedWorker final: public Kin {
   bool wasStopped_ = false;
   kj::Maybe<Outcome> stopReason_;
   Subrequests subrequests_;
+  TraceBook traces_;
   uint64_t stopSerial_ = 0;                   // calls before this were told to stop
   kj::Promise<void> stop_;
   Lifespan lifespan_;
@@ -146,6 +152,7 @@ class LoadedWorker final: public Kin {
   void expire(Outcome outcome);
   kj::Promise<void> serve(Route& route, CallContext context, CallLimits limits, Origin origin, Run& run);
   kj::Promise<void> forward(Route& route, CallContext context, const Manifest& manifest, Origin origin, Run& run);
+  void beginTrace(rpc::Trace::Reader from, Run& run);
   kj::Promise<void> writeAccount(CallContext context, Run& run);
   void close(Run& run);
   void retireTails();

@@ -70,4 +70,7 @@ constexpr size_t STATUS_WORKERS_MAX = 256;
 constexpr size_t STATUS_CAPABILITIES_MAX = 32;
 constexpr size_t STATUS_RECENT_RUNS = 64;
 
+// Calls on a worker of which is remembered which trace they are part of: as many as may be under way at once by default.
+constexpr size_t TRACES_MAX = 1'000;
+
 }  // namespace glovebox::membrane

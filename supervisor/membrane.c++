@@ -58,6 +58,11 @@ capnp::Capability::Client Membrane::adopt(capnp::Capability::Client client) {
   return client;
 }
 
+kj::Maybe<ConsoleMembrane&> Membrane::tryGetConsole(capnp::Capability::Client& client) {
+  if (&innermostHook(client) != consoleHook_) return nullptr;
+  return console_;
+}
+
 bool Membrane::isOutward(capnp::Capability::Client& client) { return outwardByHook_.count(&innermostHook(client)) > 0; }
 
 kj::Maybe<capnp::Capability::Client> Membrane::tryUnwrap(capnp::Capability::Client& client) {

@@ -25,6 +25,7 @@
 
 namespace glovebox {
 
+class ConsoleMembrane;
 class LoadedWorker;
 class Outward;
 
@@ -66,6 +67,14 @@ class Membrane final: public Holder {
   // Whether it is that worker's, or that of one which that worker, or one that it has loaded, has loaded.
   bool belongsTo(const LoadedWorker& worker) const;
 
+  // What the worker is called among those that another one has loaded; and whether it is one of these.
+  void setLabel(kj::StringPtr label) { label_ = kj::str(label); }
+  kj::StringPtr label() const { return label_; }
+  bool isChild() const { return parent_ != nullptr; }
+
+  // Its console, if this is it.
+  kj::Maybe<ConsoleMembrane&> tryGetConsole(capnp::Capability::Client& client);
+
   // Whether this is something that the worker was handed.
   bool isOutward(capnp::Capability::Client& client);
   // What the worker holds, in order of age.
@@ -95,6 +104,7 @@ class Membrane final: public Holder {
     Membrane& membrane_;
   };
 
+  friend class ConsoleMembrane;
   friend class Outward;
 
   kj::Own<Core> core_;
@@ -102,6 +112,9 @@ class Membrane final: public Holder {
   kj::Maybe<kj::Own<Membrane>> parent_;
   bool cut_ = false;
   bool revoked_ = false;
+  kj::String label_;
+  kj::Maybe<ConsoleMembrane&> console_;   // while there is one
+  capnp::ClientHook* consoleHook_ = nullptr;
   kj::Canceler canceler_;
   Into into_;
   OutOf outOf_;

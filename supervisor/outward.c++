@@ -103,6 +103,7 @@ kj::Promise<void> OutwardTarget::forward(CallContext context, Manifest manifest)
   auto request = route_.target<rpc::Target>().callRequest(manifest.size());
   copyCall(context.getParams(), manifest, request, membrane_->outOfWorker(), wire::WORKER_MESSAGE_BYTES_MAX);
   request.setTailDepth(membrane_->worker().tailDepth());
+  if (context.getParams().hasTrace()) membrane_->worker().setTrace(context.getParams().getTrace(), request);
   context.releaseParams();
   auto sent = request.send();
   auto wrap = [membrane = kj::addRef(*membrane_)](rpc::Target::Client inner) mutable {

@@ -39,8 +39,8 @@ class Builder {
     fill(ref, std::move(items));
     return ref;
   }
-  using Properties = std::initializer_list<std::pair<kj::StringPtr, NodeRef>>;
-  NodeRef object(Properties properties) {
+  using Properties = std::vector<std::pair<kj::StringPtr, NodeRef>>;
+  NodeRef object(const Properties& properties) {
     std::vector<ValueProperty> list;
     list.reserve(properties.size());
     for (auto& property: properties) list.push_back({key(property.first), property.second});
@@ -72,6 +72,13 @@ class Builder {
   }
 };
 
+NodeRef traceNode(Builder& builder, const Trace& trace) {
+  auto text = [&](const std::string& value) { return builder.text(kj::StringPtr(value.c_str(), value.size())); };
+  return builder.object({{"traceId"_kj, text(traceIdText(trace))},
+                         {"spanId"_kj, text(spanText(trace.span))},
+                         {"parentSpanId"_kj, trace.parent == 0 ? builder.node(Kind::NIL) : text(spanText(trace.parent))}});
+}
+
 struct Item {
   NodeRef event;
   double time;
@@ -80,6 +87,7 @@ struct Item {
   rpc::Ending::Code outcome;
   bool truncated;
   kj::Duration cpu, wall;
+  Trace trace = {};
 };
 
 ValueGraph finish(Builder& builder, const Item& item) {
@@ -96,7 +104,7 @@ ValueGraph finish(Builder& builder, const Item& item) {
                                          {"stack"_kj, builder.text(thrown->stack)}}));
   }
   auto undefined = builder.node(Kind::UNDEFINED);
-  auto event = builder.object({{"event"_kj, item.event},
+  Builder::Properties properties({{"event"_kj, item.event},
                                {"eventTimestamp"_kj, builder.number(item.time)},
                                {"logs"_kj, builder.array(std::move(logs))},
                                {"exceptions"_kj, builder.array(std::move(exceptions))},
@@ -111,6 +119,9 @@ ValueGraph finish(Builder& builder, const Item& item) {
                                {"truncated"_kj, builder.boolean(item.truncated || item.said.truncated)},
                                {"cpuTime"_kj, builder.milliseconds(item.cpu)},
                                {"wallTime"_kj, builder.milliseconds(item.wall)}});
+  // Not Cloudflare's, and there only where a call is part of a trace.
+  if (item.trace.exists()) properties.push_back({"trace"_kj, traceNode(builder, item.trace)});
+  auto event = builder.object(properties);
   return builder.finish({builder.array({event})});
 }
 
@@ -120,7 +131,7 @@ ValueGraph traceCall(const Run& run, kj::StringPtr scriptName, bool truncated) {
   Builder builder;
   auto method = builder.text(run.method());
   auto event = builder.object({{"rpcMethod"_kj, method}});
-  return finish(builder, {event, run.startTime(), run.said(), scriptName, run.entrypoint(), run.howItEnded(), truncated, run.cpu(), run.wall()});
+  return finish(builder, {event, run.startTime(), run.said(), scriptName, run.entrypoint(), run.howItEnded(), truncated, run.cpu(), run.wall(), run.trace});
 }
 
 ValueGraph traceRest(const TraceRest& rest, kj::StringPtr scriptName, bool truncated) {

@@ -182,6 +182,7 @@ void CallServer::sendLogs() {
       messages[uint(i)].setLevel(rpc::LogMessage::Level(uint16_t(line.level)));
       messages[uint(i)].setTime(line.time);
       messages[uint(i)].setText(capnp::Text::Reader(line.text.c_str(), line.text.size()));
+      if (line.span != 0) messages[uint(i)].initTrace().setSpan(line.span);
     }
     auto exceptions = request.initExceptions(uint(thrown.size()));
     for (auto i: kj::indices(exceptions)) {
@@ -271,6 +272,10 @@ kj::Promise<void> CallTarget::call(CallContext context) {
   auto operation = params.getOperation();
   request.get = operation.isGet();
   request.account = params.getAccount();
+  if (params.hasTrace()) {
+    auto trace = params.getTrace();
+    request.trace = {trace.getHigh(), trace.getLow(), trace.getSpan(), trace.getFlags()};
+  }
 
   auto invalid = [results](kj::Exception&& exception) mutable {
     setThrownError(results, kj::str("The arguments of this call are not valid: ", exception.getDescription()));
@@ -457,6 +462,7 @@ void CallServer::performCall(HostAction& action) {
     auto request = target.castAs<rpc::Target>().callRequest();
     auto path = request.initPath(uint(action.path.size()));
     for (auto i: kj::indices(path)) path.set(uint(i), capnp::Text::Reader(action.path[i].c_str(), action.path[i].size()));
+    if (action.span != 0) request.initTrace().setSpan(action.span);
     if (action.get) {
       request.getOperation().setGet();
     } else {

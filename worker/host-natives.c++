@@ -5,6 +5,7 @@
 #include "worker/engine/random.h"
 #include "worker/uncaught.h"
 
+#include <cstdio>
 #include <cstring>
 
 namespace glovebox {
@@ -48,7 +49,8 @@ void log(const Info& info) {
   v8::String::Utf8Value text(isolate, info[1]);
   auto level = info[0].As<v8::Int32>()->Value();
   if (level < 0 || level > int(LogLevel::ERROR)) return throwRangeError(isolate, "no such log level");
-  Engine::of(isolate).logs.add(LogLevel(level), Engine::wallClockMs(), std::string(*text, size_t(text.length())));
+  auto& engine = Engine::of(isolate);
+  engine.logs.add(LogLevel(level), Engine::wallClockMs(), std::string(*text, size_t(text.length())), engine.currentTrace().span);
 }
 
 void noteThrown(const Info& info) {
@@ -62,10 +64,20 @@ void currentInvocation(const Info& info) {
   info.GetReturnValue().Set(double(Engine::of(info.GetIsolate()).currentInvocation()));
 }
 
+void traceparent(const Info& info) {
+  auto* isolate = info.GetIsolate();
+  auto trace = Engine::of(isolate).currentTrace();
+  if ((trace.high | trace.low) == 0) return;
+  char text[64];
+  int size = snprintf(text, sizeof text, "00-%016llx%016llx-%016llx-%02x", (unsigned long long)trace.high, (unsigned long long)trace.low,
+                      (unsigned long long)trace.span, trace.flags);
+  info.GetReturnValue().Set(v8::String::NewFromUtf8(isolate, text, v8::NewStringType::kNormal, size).ToLocalChecked());
+}
+
 constexpr NativeFunction NATIVES[] = {
     {"randomDoubles", randomDoubles}, {"setTimer", setTimer},         {"clearTimer", clearTimer},
     {"log", log},                     {"noteThrown", noteThrown},     {"refuseAtTopLevel", refuseAtTopLevel},
-    {"currentInvocation", currentInvocation},
+    {"currentInvocation", currentInvocation}, {"traceparent", traceparent},
 };
 
 }  // namespace

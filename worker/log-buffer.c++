@@ -15,7 +15,7 @@ void truncate(std::string& text, size_t size) {
 
 }  // namespace
 
-void LogBuffer::add(LogLevel level, double time, std::string text) {
+void LogBuffer::add(LogLevel level, double time, std::string text, uint64_t span) {
   if (text.size() > LINE_BYTES_MAX) {
     size_t all = text.size();
     truncate(text, LINE_BYTES_MAX - 64);
@@ -28,7 +28,7 @@ void LogBuffer::add(LogLevel level, double time, std::string text) {
     return;
   }
   bytes_ += cost;
-  lines_.push_back({level, time, std::move(text)});
+  lines_.push_back({level, time, std::move(text), span});
 }
 
 std::vector<LogLine> LogBuffer::take(size_t bytes) {

@@ -14,6 +14,7 @@ struct LogLine {
   LogLevel level = LogLevel::LOG;
   double time = 0;   // milliseconds since the epoch
   std::string text;
+  uint64_t span = 0;   // of the call during which it was said, where that is part of a trace
 };
 
 // What the code threw and did not catch.
@@ -28,7 +29,7 @@ class LogBuffer {
   static constexpr size_t LINE_BYTES_MAX = 16 * 1024;   // longer ones are cut, so that a line fits into a batch
 
   // `text` is UTF-8. A line that does not fit any more is counted instead.
-  void add(LogLevel level, double time, std::string text);
+  void add(LogLevel level, double time, std::string text, uint64_t span = 0);
 
   // Each part is cut, so that it fits into a batch. What does not fit any more is counted and told like a line.
   static constexpr size_t NAME_BYTES_MAX = 128;

@@ -231,7 +231,11 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
       if (request.props == nullptr || request.props->nodes.empty()) props = v8::Object::New(isolate_);
       else if (!fromGraph(context, *request.props).ToLocal(&props)) return callFailed(id, tryCatch);
     }
-    engine_.setCurrentInvocation(isEntrypoint ? id : ownerOfDelivery(id, request.target));
+    auto invocation = isEntrypoint ? id : ownerOfDelivery(id, request.target);
+    engine_.setCurrentInvocation(invocation);
+    auto& trace = request.trace;
+    // What belongs to an invocation stays under the call that began it.
+    if ((trace.high | trace.low) != 0) engine_.traces.try_emplace(invocation, TracePlace{trace.high, trace.low, trace.span, trace.flags});
     if (!request.get && !fromGraph(context, request.arguments, {.mayTake = &request.arguments}).ToLocal(&arguments)) {
       return callFailed(id, tryCatch);
     }
@@ -344,12 +348,13 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     return true;
   }
 
-  void invocationEnded(uint64_t) override {}
+  void invocationEnded(uint64_t invocation) override { engine_.traces.erase(invocation); }
 
   uint64_t call(uint64_t target, v8::Local<v8::Array> path, v8::Local<v8::Value> arguments) override {
     HostAction action{HostAction::Kind::CALL};
     action.target = target;
     action.get = arguments->IsUndefined();
+    action.span = engine_.currentTrace().span;
     for (uint32_t i = 0; i < path->Length(); ++i) {
       v8::Local<v8::Value> name;
       if (!path->Get(engine_.context(), i).ToLocal(&name)) return 0;

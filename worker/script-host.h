@@ -49,6 +49,7 @@ struct HostAction {
   uint32_t act = 0;                 // BY_NAME: NAME_... in ipc/js/wire.ts
   std::vector<std::string> path;    // CALL
   bool get = false;                 // CALL
+  uint64_t span = 0;                // CALL: of the call to us that it is part of, where that is part of a trace
   ValueGraph graph;                 // CALL: the arguments; ENTRYPOINT: props, no nodes: {}; LOAD: in `code`
   std::string name;                 // ENTRYPOINT, GET, BY_NAME; REJECT: the message
   WorkerLimits limits;              // ENTRYPOINT
@@ -64,6 +65,7 @@ struct CallRequest {
   bool get = false;                              // read the property rather than call it
   ValueGraph arguments;                          // root: an array
   bool account = false;                          // somebody listens to what is said meanwhile
+  struct { uint64_t high = 0, low = 0, span = 0; uint8_t flags = 0; } trace;   // as `Trace` in ipc/call.capnp
 };
 
 // What came of a call of ours.

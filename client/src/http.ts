@@ -67,6 +67,7 @@ export const http: Http = {
   asksForSocket: (request) => (request as Request).headers.get("upgrade")?.toLowerCase() === "websocket",
   lookAt: (value) => value instanceof Response
     ? { status: value.status, location: value.headers.get("location"), hasSocket: socketOf(value) !== undefined } : undefined,
+  arrived() {},
   finish(response, url, redirected, signal) {
     let finished = response as Response;
     if (signal !== undefined && finished.body !== null) {

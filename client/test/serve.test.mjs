@@ -122,6 +122,71 @@ test("what is under way when it is told to end is answered, and nothing else is 
   assert.equal(await server.ended, 0);
 });
 
+// Two workers deep: what each of them saw of the trace, and said meanwhile.
+const TRACED = `export default { async fetch(request, env) {
+  const { pathname } = new URL(request.url);
+  await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
+  console.log("host", pathname);
+  const child = env.LOADER.get("a child", () => ({ compatibilityDate: "2026-03-01", mainModule: "c.js", modules: { "c.js":
+    \`export default { async fetch(request) {
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 20));
+      console.log("child", new URL(request.url).pathname);
+      return new Response(request.headers.get("traceparent"));
+    } };\` } }));
+  const forged = "00-11111111111111111111111111111111-2222222222222222-01";
+  const seen = await (await child.getEntrypoint().fetch(request.url, { headers: { traceparent: forged } })).text();
+  return Response.json([request.headers.get("traceparent"), seen, request.headers.get("tracestate")]);
+} };`;
+
+test("each request is in its own trace, down to the workers that its worker loads, and so is what they log", async () => {
+  const server = await serve(project(TRACED, { worker_loaders: [{ binding: "LOADER" }] }));
+  const id = (n) => n.toString(16).padStart(32, "a");
+  const asked = await Promise.all(Array.from({ length: 12 }, async (_, n) => {
+    const headers = n % 3 === 0 ? {} : { traceparent: `00-${id(n)}-00f067aa0ba902b7-01`, tracestate: "vendor=1" };
+    return (await fetch(`${server.url}/${n}`, { headers })).json();
+  }));
+  const spans = new Set();
+  for (const [n, [host, child, state]] of asked.entries()) {
+    const [, trace, span, flags] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-(0[01])$/.exec(host);
+    assert.deepEqual([n % 3 === 0 ? "made" : trace, flags, state], n % 3 === 0 ? ["made", "00", null] : [id(n), "01", "vendor=1"]);
+    const [, childTrace, childSpan] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-/.exec(child);
+    assert.equal(childTrace, trace);
+    const [request] = await server.lines((line) => line.request?.path === `/${n}`);
+    assert.deepEqual([request.trace, request.parent], [trace, n % 3 === 0 ? undefined : "00f067aa0ba902b7"]);
+    const [hostSaid] = await server.lines((line) => line.message === `host /${n}`);
+    assert.deepEqual([hostSaid.worker, hostSaid.trace, hostSaid.span, hostSaid.parent], ["served", trace, span, request.span]);
+    const [childSaid] = await server.lines((line) => line.message === `child /${n}`);
+    assert.deepEqual([childSaid.worker, childSaid.trace, childSaid.span, childSaid.parent], ['served > "a child"', trace, childSpan, span]);
+    for (const each of [span, childSpan, request.span]) spans.add(each);
+  }
+  assert.equal(spans.size, 3 * asked.length);
+  // What is not to the letter begins a trace of its own, without what others keep beside it.
+  for (const traceparent of ["00-1-2-01", `00-${"0".repeat(32)}-00f067aa0ba902b7-01`, `00-${id(1).toUpperCase()}-00f067aa0ba902b7-01`]) {
+    const [host, , state] = await (await fetch(`${server.url}/x`, { headers: { traceparent, tracestate: "vendor=1" } })).json();
+    assert.match(host, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+    assert.equal(state, null);
+  }
+});
+
+test("what a worker says comes under names that it cannot choose", async () => {
+  const server = await serve(project(`export default { async fetch(request, env) {
+    const code = (text) => ({ compatibilityDate: "2026-03-01", mainModule: "c.js", modules: { "c.js": text }, env: { LOADER: env.LOADER } });
+    const says = "export default { say(text) { console.log(text); } };";
+    await env.LOADER.load(code(says)).getEntrypoint().say("no name");
+    await env.LOADER.get("x\\n{} > served", () => code(says)).getEntrypoint().say("odd name");
+    await env.LOADER.get("deep", () => code(\`export default { async say(text, env) {
+      const code = { compatibilityDate: "2026-03-01", mainModule: "d.js", modules: { "d.js": "export default { say(text) { console.log(text); } };" } };
+      await env.LOADER.get("deeper", () => code).getEntrypoint().say(text);
+    } };\`)).getEntrypoint().say("two down");
+    return new Response("");
+  } };`, { worker_loaders: [{ binding: "LOADER" }] }));
+  assert.equal((await get(server.url)).status, 200);
+  const by = async (text) => (await server.lines((line) => line.message === text))[0].worker;
+  assert.match(await by("no name"), /^served > #\d+$/);
+  assert.equal(await by("odd name"), 'served > "x\\n{} > served"');
+  assert.equal(await by("two down"), "served > deep > deeper");
+});
+
 test("a Unix socket that a killed server left behind is taken over, and removed at the end", async () => {
   const folder = project(`export default { fetch: () => new Response("here") };`);
   const socket = path.join(folder, "http.sock");

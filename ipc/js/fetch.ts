@@ -12,6 +12,8 @@ export interface Http {
   isRequest(value: unknown): boolean;
   // Whether the request is for a WebSocket.
   asksForSocket(request: unknown): boolean;
+  // A request has come: it gets the header that says where in a trace the call is, if it is in one.
+  arrived(request: object): void;
   // Undefined: not a Response. `location` is null if there is no such header.
   lookAt(value: unknown): { status: number; location: string | null; hasSocket: boolean } | undefined;
   // The response as fetch() returns it. An abort ends its body.
@@ -101,6 +103,7 @@ export async function serveFetch(root: Root, args: unknown[], http: Http): Promi
   const { fetch } = root.value as { fetch?: unknown };
   if (typeof fetch !== "function") throw new PlainError("Handler does not export a fetch() function.");
   if (request === null) return null;   // whoever asks with none wants to know whether there is a handler
+  http.arrived(request as object);
   const { injected } = root;
   const answer: unknown = await apply(fetch as Callable, root.value, injected === undefined ? [request] : [request, injected.env, injected.ctx]);
   const looks = http.lookAt(answer);

@@ -9,6 +9,7 @@
 
 #include "ipc/ending.h"
 #include "ipc/log-level.h"
+#include "ipc/trace.h"
 
 namespace glovebox::cli {
 namespace {
@@ -94,6 +95,15 @@ std::string accountAsJson(rpc::Account::Reader account) {
   });
   json.Key("truncated");
   json.Bool(account.getTruncated());
+  if (account.hasTrace()) {
+    auto trace = readTrace(account.getTrace());
+    json.Key("trace");
+    json.StartObject();
+    writeText(json, "traceId", traceIdText(trace).c_str());
+    writeText(json, "spanId", spanText(trace.span).c_str());
+    writeText(json, "parentSpanId", spanText(trace.parent).c_str());
+    json.EndObject();
+  }
   json.EndObject();
   return std::string(buffer.GetString(), buffer.GetSize());
 }

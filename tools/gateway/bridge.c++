@@ -4,6 +4,7 @@
 
 #include "ipc/ending.h"
 #include "ipc/payload.h"
+#include "ipc/trace.h"
 
 namespace glovebox::gateway {
 
@@ -46,6 +47,19 @@ std::vector<Field> fieldsOf(const kj::HttpHeaders& headers) {
     return namedHopByHop.find("," + field.name + ",") != std::string::npos;
   });
   return fields;
+}
+
+// Travels beside the request, because whoever passes it on gives it a span of its own. What is not valid is as if it were not there, and
+// then what others keep beside it means nothing.
+std::optional<Trace> takeTrace(std::vector<Field>& fields) {
+  std::optional<Trace> trace;
+  size_t count = 0;
+  for (auto& field: fields) {
+    if (field.name == "traceparent" && count++ == 0) trace = tryParseTraceparent(field.value);
+  }
+  if (count > 1) trace = std::nullopt;
+  std::erase_if(fields, [&](const Field& field) { return field.name == "traceparent" || (field.name == "tracestate" && !trace); });
+  return trace;
 }
 
 // An answer of unknown length to a client that knows no chunks: it ends where the connection does. kj-http has no such thing, and
@@ -100,6 +114,7 @@ class Bridge::Exchange {
     }
     // kj-http forgets URL and headers with the first byte of the body.
     Prepared prepared{listener, facts.host.empty() ? "localhost" : facts.host, "", fieldsOf(headers)};
+    prepared.trace = takeTrace(prepared.fields);
     prepared.url = "http://" + prepared.host + std::string(url.begin(), url.size());
     if (facts.framing == Framing::NONE) return call(kj::mv(prepared), NoBody());
     if (facts.framing == Framing::LENGTH && facts.length <= INLINE_BODY_BYTES && gate_.bodyIsHere()) {
@@ -118,6 +133,7 @@ class Bridge::Exchange {
     uint8_t listener;
     std::string host, url;
     std::vector<Field> fields;
+    std::optional<Trace> trace;
   };
 
   Shared& shared_;
@@ -136,6 +152,7 @@ class Bridge::Exchange {
     auto routed = route.send();
     auto request = routed.getTarget().callRequest();
     request.initPath(1).set(0, "fetch");
+    if (prepared.trace) writeTrace(*prepared.trace, request.initTrace());
     writePayload(writeRequest(kj::toCharSequence(method_).begin(), kj::mv(prepared.url), prepared.fields, kj::mv(body)),
                  request.getOperation().initInvoke(), wire::INLINE_BYTES,
                  [this](const ValueExternal&) -> capnp::Capability::Client { return KJ_ASSERT_NONNULL(requestBody_)->capability(); });

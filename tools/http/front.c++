@@ -36,6 +36,12 @@ class Front final: public rpc::Target::Server {
     } else {
       request.getOperation().setGet();
     }
+    if (call.hasTrace()) answered.trace = readTrace(call.getTrace());
+    auto& trace = answered.trace;
+    if (!trace.exists()) trace = {ids_.next(), ids_.next(), 0, 0, 0};
+    trace.parent = trace.span;
+    trace.span = ids_.next();
+    writeTrace(trace, request.initTrace());
     context.releaseParams();
     auto start = timer_.now();
     auto& counts = hooks_.counts;
@@ -66,6 +72,7 @@ class Front final: public rpc::Target::Server {
  private:
   kj::Timer& timer_;
   FrontHooks hooks_;
+  TraceIds ids_;
 };
 
 }  // namespace

@@ -1,6 +1,6 @@
 #pragma once
 // Who answers a gateway's requests: passes each on to whoever there is when it comes, unread, and keeps that for as long as it takes.
-// What it tells of a request is read off the values that pass by (tools/http/request-line.h).
+// Each request is a span of a trace: of the one that it came with, or a new one. What it tells of a request is read off the values that pass by (tools/http/request-line.h).
 //
 // Runs in the command's process; what it is called with comes from a gateway, and what comes back from a worker.
 
@@ -12,6 +12,7 @@
 #include <string>
 
 #include "ipc/call.capnp.h"
+#include "ipc/trace.h"
 #include "tools/http/metrics-text.h"
 #include "tools/http/request-line.h"
 
@@ -23,6 +24,7 @@ struct Answered {
   rpc::Ending::Code outcome = rpc::Ending::Code::OK;   // OK also for what is no Response
   std::string words;          // what was thrown, or how the worker ended
   kj::Duration took = 0 * kj::SECONDS;
+  Trace trace;                // its parent is whoever sent the request
 };
 
 // Who is to answer now. `life` is let go of when the call has been answered.

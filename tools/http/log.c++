@@ -5,8 +5,11 @@
 #include <rapidjson/writer.h>
 #include <time.h>
 
+#include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 
 #include "ipc/ending.h"
 #include "ipc/log-level.h"
@@ -42,6 +45,17 @@ std::string timeText(double timeMs) {
   return text;
 }
 
+// A child's name is what its parent calls it. In quotes, where it could be taken for more than a name.
+std::string shownName(std::string_view name) {
+  bool plain = !name.empty() && std::ranges::all_of(name, [](unsigned char c) { return isalnum(c) || strchr("#-_.:/@", c) != nullptr; });
+  if (plain) return std::string(name);
+  rapidjson::StringBuffer buffer;
+  Json json(buffer);
+  auto clean = kj::decodeUtf32(kj::encodeUtf32(kj::arrayPtr(name.data(), name.size())));
+  json.String(clean.begin(), static_cast<rapidjson::SizeType>(clean.size()));
+  return std::string(buffer.GetString(), buffer.GetSize());
+}
+
 class LogConsole final: public rpc::Console::Server {
  public:
   LogConsole(Log& log, const std::string& worker): log_(log), worker_(worker) {}
@@ -51,7 +65,9 @@ class LogConsole final: public rpc::Console::Server {
     for (auto message: context.getParams().getMessages()) {
       auto level = levelName(message.getLevel());
       auto text = message.getText();
-      log_.write({.level = level.size() == 0 ? "log" : level.cStr(), .worker = worker_, .message = std::string(text.begin(), text.size())});
+      auto worker = worker_;
+      for (auto name: message.getWorkers()) worker += " > " + shownName(std::string_view(name.begin(), name.size()));
+      log_.write({.level = level.cStr(), .worker = worker, .message = std::string(text.begin(), text.size()), .trace = readTrace(message.getTrace())});
     }
     return kj::READY_NOW;
   }
@@ -93,6 +109,11 @@ std::string asJson(const LogLine& line, double timeMs) {
     if (!line.request->error.empty()) writeText(json, "error", line.request->error);
     json.EndObject();
   }
+  if (line.trace.exists()) {
+    writeText(json, "trace", traceIdText(line.trace));
+    writeText(json, "span", spanText(line.trace.span));
+    if (line.trace.parent != 0) writeText(json, "parent", spanText(line.trace.parent));
+  }
   json.EndObject();
   return std::string(buffer.GetString(), buffer.GetSize());
 }
@@ -113,7 +134,8 @@ void Log::write(const std::string& worker, const Answered& answered) {
   write({.level = answered.status >= 500 || answered.status == 0 ? "error" : "info",
          .worker = worker,
          .request = LogLine::Request{answered.line.method, answered.line.path, answered.status, outcome.cStr(),
-                                     static_cast<uint64_t>(answered.took / kj::MILLISECONDS), answered.words}});
+                                     static_cast<uint64_t>(answered.took / kj::MILLISECONDS), answered.words},
+         .trace = answered.trace});
 }
 
 void Log::say(const char* level, std::string message) { write({.level = level, .message = std::move(message)}); }

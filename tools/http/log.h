@@ -26,6 +26,7 @@ struct LogLine {
     std::string error = {};     // what was thrown, or how the worker ended; as text it has lines of its own
   };
   std::optional<Request> request;
+  Trace trace;                  // of the request, or of the call during which a worker said it
 };
 
 // Without its end.

@@ -161,6 +161,12 @@ void Engine::setCurrentInvocation(uint64_t id) {
   }
 }
 
+TracePlace Engine::currentTrace() {
+  if (traces.empty()) return {};
+  auto found = traces.find(currentInvocation());
+  return found == traces.end() ? TracePlace() : found->second;
+}
+
 double Engine::wallClockMs() {
   timespec now;
   clock_gettime(CLOCK_REALTIME, &now);

@@ -6,6 +6,7 @@
 #include <v8.h>
 
 #include <string>
+#include <unordered_map>
 
 #include "policy/profile.h"
 #include "worker/engine/memory-budget.h"
@@ -13,6 +14,12 @@
 #include "worker/timers.h"
 
 namespace glovebox {
+
+// As `Trace` in ipc/call.capnp. All 0: none.
+struct TracePlace {
+  uint64_t high = 0, low = 0, span = 0;
+  uint8_t flags = 0;
+};
 
 // What the runtime asks of whoever speaks RPC for it (worker/script-host.c++). Numbers are those of ipc/js/wire.ts. Each may
 // leave an exception pending, and has done nothing then.
@@ -77,6 +84,9 @@ class Engine {
   // The invocation whose code is running, across awaits; 0 if none.
   uint64_t currentInvocation();
   void setCurrentInvocation(uint64_t id);
+  // Of the invocations that are part of a trace: where in it.
+  std::unordered_map<uint64_t, TracePlace> traces;
+  TracePlace currentTrace();
   static double wallClockMs();
 
   v8::Isolate* isolate() const { return isolate_; }

@@ -4,8 +4,9 @@ import type { Http, Outgoing, Signal } from "../../ipc/js/fetch.ts";
 import { onAbort } from "./abort.ts";
 import type { AbortSignal } from "./abort.ts";
 import { Body } from "./body.ts";
-import { Headers, addHeader, freezeHeaders, getHeader, headersList } from "./headers.ts";
 import { indexOf, slice, toLowerCase } from "./primordials.ts";
+import { Headers, addHeader, freezeHeaders, getHeader, headersList, setHeadersList } from "./headers.ts";
+import { withValue } from "./pairs.ts";
 import { Request, absoluteUrl, makeRequest, requestParts } from "./request.ts";
 import type { RequestParts } from "./request.ts";
 import { responseParts } from "./response.ts";
@@ -74,6 +75,13 @@ export const http: Http = {
   open: (input, init) => new OutgoingRequest(new Request(input, init)),
   isRequest: (value) => requestParts(value) !== undefined,
   asksForSocket: (request) => toLowerCase(getHeader(headersList(requestParts(request)!.headers)!, "upgrade") ?? "") === "websocket",
+  arrived(request) {
+    const value = native.traceparent();
+    if (value !== undefined) {
+      const { headers } = requestParts(request)!;
+      setHeadersList(headers, withValue(headersList(headers)!, "traceparent", value));
+    }
+  },
   lookAt(value) {
     const parts = responseParts(value);
     return parts === undefined ? undefined

@@ -22,6 +22,8 @@ interface Native {
 
   // The invocation whose code is running, also after an await; 0 if none.
   currentInvocation(): number;
+  // Its place in a trace as HTTP's header of that name has it; undefined if it is part of none.
+  traceparent(): string | undefined;
 
   // -- worker/rpc-natives.c++: ipc/js/wire.ts says what they mean ----------------------------------------------------------
 
