@@ -51,6 +51,7 @@ struct ValueNode {
 // What is not copied but referred to: a capability, a stream (`External` in ipc/call.capnp).
 struct ValueExternal {
   enum class Kind : uint8_t { NONE, STUB, SERVICE, READABLE, WRITABLE, LOADER, SOCKET };
+  static constexpr size_t KINDS = static_cast<size_t>(Kind::SOCKET) + 1;   // the last's
 
   Kind kind = Kind::NONE;
   // In the tables of this process: of what it exports, or of what it imports from others. Means nothing on the wire.

@@ -20,7 +20,7 @@ class Census {
   uint64_t tailEventsDropped = 0;   // it had too many calls under way
   Histogram callTime, loadTime;
   kj::Duration cpuOfGone = 0 * kj::SECONDS;   // of workers that are there no more
-  std::array<Traffic, VALUE_EXTERNAL_KINDS> passed{};   // of workers to others, by kind
+  std::array<Traffic, ValueExternal::KINDS> passed{};   // of workers to others, by kind
 
   void noteEnding(rpc::Ending::Code code) {
     auto index = static_cast<size_t>(code);

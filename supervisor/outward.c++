@@ -32,7 +32,7 @@ Outward::Outward(kj::Own<Membrane> membrane, capnp::Capability::Client target, K
       kind_(kind),
       label_(kj::str(label)),
       byName_(membrane_->ledger.traffic.of(label_, kind)),
-      byKind_(membrane_->core().census.passed[static_cast<size_t>(kind)]),
+      byKind_(membrane_->core().census.passed.at(static_cast<size_t>(kind))),
       id_(membrane_->nextOutward_++) {
   membrane_->ledger.outwardCapabilities.take();
   membrane_->outward_[id_] = this;

@@ -27,8 +27,6 @@ struct Traffic {
   bool isNothing() const { return calls == 0 && bytesOut == 0 && bytesIn == 0; }
 };
 
-constexpr size_t VALUE_EXTERNAL_KINDS = static_cast<size_t>(ValueExternal::Kind::LOADER) + 1;
-
 class TrafficByName {
  public:
   struct Entry {
