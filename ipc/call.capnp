@@ -156,7 +156,7 @@ struct External {
     socket @7 :Target;
     # One end of a WebSocket. Answers `message(data)`, a string or a Uint8Array, when that was taken, and `close(code, reason)`
     # (1005: without a code), the last of this direction. Whoever wants to hear from it first calls `connect(socket)`, once, with an
-    # end of its own, which is told the same. Each side drops the other's end when it has closed it; dropping it without is a loss
+    # end of its own, which is told the same. Each side drops the other's end when both were closed; dropping it before is a loss
     # of the connection, in both directions (1006).
   }
 }

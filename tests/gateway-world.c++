@@ -195,12 +195,21 @@ void respond(FetchContext& context, ScriptedAnswer answer) {
     graph.externals.push_back({ValueExternal::Kind::READABLE, false, 0, "body"});
   }
   auto bodyRef = add(graph, std::move(body));
-  auto state = add(graph, arrayOf({statusRef, textRef, headersRef, bodyRef}));
+  std::vector<NodeRef> parts{statusRef, textRef, headersRef, bodyRef};
+  if (answer.socket != nullptr) {
+    ValueNode socket;
+    socket.kind = Kind::EXTERNAL;
+    socket.ref = 0;
+    graph.externals.push_back({ValueExternal::Kind::SOCKET, false, 0, ""});
+    parts.push_back(add(graph, std::move(socket)));
+  }
+  auto state = add(graph, arrayOf(std::move(parts)));
   graph.nodes[0].kind = Kind::PLATFORM;
   graph.nodes[0].bytes = "Response";
   graph.nodes[0].ref = state;
   writePayload(std::move(graph), context.getResults().initValue(), wire::INLINE_BYTES,
                [&](const ValueExternal&) -> capnp::Capability::Client {
+                 if (answer.socket) return *answer.socket;
                  return rpc::Target::Client(kj::heap<StreamTarget>(answer.stream));
                });
 }

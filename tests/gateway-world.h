@@ -52,6 +52,7 @@ struct ScriptedAnswer {
   std::vector<std::pair<std::string, std::string>> headers;   // of characters, in UTF-8
   std::optional<std::string> bytes;
   NextChunk stream;
+  std::shared_ptr<rpc::Target::Client> socket;
 };
 void respond(FetchContext& context, ScriptedAnswer answer);
 

@@ -14,8 +14,8 @@ export const NO_CODE = 1005;    // of a close that had none
 const DISCONNECTED = 1006;
 export const DISCONNECTED_WORDS = "WebSocket disconnected without sending Close frame.";
 
-// Cloudflare's limit for one message.
-export const MESSAGE_BYTES_MAX = 32 * 1024 * 1024;
+// Cloudflare's limit of 32 MiB for one message, which is that of a value, with its envelope.
+export const MESSAGE_BYTES_MAX = 32 * 1024 * 1024 - 1024;
 // What one end may have sent that the other has not taken. Beyond, the connection ends: nothing holds more of it than this.
 const WAITING_BYTES_MAX = 2 * MESSAGE_BYTES_MAX;
 const MESSAGE_OVERHEAD_BYTES = 64;
@@ -147,6 +147,10 @@ class Way {
         this.#over = true;
         if ("why" in this.#ending) taker.lost(this.#ending.why);
         else taker.closed(this.#ending.code, this.#ending.reason);
+        if (this.opposite.#over) {
+          if (taker instanceof Sender) taker.release();
+          if (this.opposite.#taker instanceof Sender) this.opposite.#taker.release();
+        }
       }
     } finally {
       this.#delivering = false;
@@ -191,15 +195,16 @@ class Sender implements Taker {
 
   closed(code: number, reason: string): void {
     this.#over = true;
-    const told = this.#remote.ask(["close"], [code, reason]).result;
-    this.#remote.dispose();
-    promiseThen(told, undefined, () => {});   // whoever is gone needs no telling
+    promiseThen(this.#remote.ask(["close"], [code, reason]).result, undefined, () => {});   // whoever is gone needs no telling
   }
 
   lost(): void {
     this.#over = true;
-    this.#remote.dispose();
+    this.release();
   }
+
+  // When both directions are over: the other side's answer to a close may come late, and it goes on for as long as this is held.
+  release(): void { this.#remote.dispose(); }
 }
 
 // What is exported of an end: what it is told goes `into` a way. Called by strangers.
@@ -238,9 +243,7 @@ export class Inlet extends RpcTarget {
   }
 
   // Nobody holds it any more.
-  dropped(): void {
-    if (!this.#into.ended) this.#into.lose(undefined);
-  }
+  dropped(): void { this.#into.lose(undefined); }
 }
 
 // One end, without the object of the DOM that stands for it.

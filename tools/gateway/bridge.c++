@@ -5,6 +5,7 @@
 #include "ipc/ending.h"
 #include "ipc/payload.h"
 #include "ipc/trace.h"
+#include "tools/gateway/open-socket.h"
 
 namespace glovebox::gateway {
 
@@ -62,6 +63,12 @@ std::optional<Trace> takeTrace(std::vector<Field>& fields) {
   return trace;
 }
 
+// Upgrade is for this hop, and what asks a worker for a WebSocket. Extensions are for who frames.
+void prepareUpgrade(std::vector<Field>& fields) {
+  std::erase_if(fields, [](const Field& field) { return field.name == "sec-websocket-extensions"; });
+  fields.push_back({"upgrade", "websocket"});
+}
+
 // An answer of unknown length to a client that knows no chunks: it ends where the connection does. kj-http has no such thing, and
 // closes a connection when it was never asked to answer.
 class UntilClosed final: public kj::AsyncOutputStream {
@@ -101,7 +108,8 @@ class Bridge::Exchange {
   }
   ~Exchange() noexcept(false) {
     KJ_IF_MAYBE(body, requestBody_) (*body)->end();
-    shared_.requests--;
+    KJ_IF_MAYBE(socket, socket_) (*socket)->end();
+    else shared_.requests--;
   }
   KJ_DISALLOW_COPY(Exchange);
 
@@ -115,6 +123,7 @@ class Bridge::Exchange {
     // kj-http forgets URL and headers with the first byte of the body.
     Prepared prepared{listener, facts.host.empty() ? "localhost" : facts.host, "", fieldsOf(headers)};
     prepared.trace = takeTrace(prepared.fields);
+    if (facts.upgrade) prepareUpgrade(prepared.fields);
     prepared.url = "http://" + prepared.host + std::string(url.begin(), url.size());
     if (facts.framing == Framing::NONE) return call(kj::mv(prepared), NoBody());
     if (facts.framing == Framing::LENGTH && facts.length <= INLINE_BODY_BYTES && gate_.bodyIsHere()) {
@@ -144,6 +153,7 @@ class Bridge::Exchange {
   kj::Maybe<kj::Own<RequestBody>> requestBody_;
   kj::Maybe<kj::Own<kj::AsyncOutputStream>> out_;
   kj::Maybe<UntilClosed&> untilClosed_;   // `out_`, where it is one
+  kj::Maybe<kj::Own<OpenSocket>> socket_;   // no request any more
 
   kj::Promise<void> call(Prepared prepared, Body body) {
     auto route = shared_.host.routeRequest();
@@ -189,10 +199,31 @@ class Bridge::Exchange {
         [this, returned = kj::mv(returned)](ReceivedValue value) mutable -> kj::Promise<void> {
           auto answer = readAnswer(std::move(value.graph));
           if (auto refusal = std::get_if<Refusal>(&answer)) return fail(*refusal);
+          auto& received = std::get<Answer>(answer);
+          if (received.socket) return upgrade(received, value.capabilities[*received.socket].castAs<rpc::Target>());
           // The result's owner keeps it while `returned` is there.
           return send(std::move(std::get<Answer>(answer)), kj::mv(value.capabilities)).attach(kj::mv(returned));
         },
         [this](kj::Exception&&) { return fail({502, "The worker's response is malformed."}); });
+  }
+
+  // The connection is a WebSocket's from here on.
+  kj::Promise<void> upgrade(const Answer& answer, rpc::Target::Client worker) {
+    if (!gate_.facts().upgrade) return fail({502, "The worker answered with a WebSocket, and nobody had asked for one."});
+    if (shared_.draining || shared_.sockets.size() >= shared_.limits.socketsMax) return fail({503, "Too many WebSockets are open."});
+    kj::HttpHeaders headers(shared_.headers);
+    for (auto& field : answer.fields) {
+      // What the handshake says is this side's to say.
+      if (field.name.starts_with("sec-websocket-") && field.name != "sec-websocket-protocol") continue;
+      headers.add(kj::heapString(field.name.data(), field.name.size()), kj::heapString(field.value.data(), field.value.size()));
+    }
+    gate_.upgrade(shared_.largeMessages);
+    auto& socket = *socket_.emplace(kj::refcounted<OpenSocket>(response_.acceptWebSocket(headers), kj::mv(worker), gate_, shared_));
+    shared_.requests--;
+    return socket.run().then([&socket]() { socket.end(); }, [&socket](kj::Exception&& e) {
+      socket.end();
+      kj::throwFatalException(KJ_EXCEPTION(DISCONNECTED, "a WebSocket was lost", e.getDescription()));
+    });
   }
 
   kj::Promise<void> send(Answer answer, kj::Vector<capnp::Capability::Client> capabilities) {
@@ -267,6 +298,7 @@ class Bridge::Exchange {
   kj::Promise<void> failWith(unsigned status, kj::StringPtr words) {
     kj::HttpHeaders headers(shared_.headers);
     headers.set(kj::HttpHeaderId::CONTENT_TYPE, "text/plain; charset=utf-8");
+    if (status == 426) headers.add("sec-websocket-version", "13");
     auto text = kj::str(words, "\n");
     auto& out = begin(status, reasonPhrase(status), headers, text.size());
     if (!mayHaveBody(method_)) return finish();

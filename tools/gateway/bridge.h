@@ -5,6 +5,9 @@
 // hostile; neither may decide what the other gets beyond the bodies and the headers that are passed on.
 
 #include <kj/compat/http.h>
+#include <kj/timer.h>
+
+#include <set>
 
 #include "ipc/gateway.capnp.h"
 #include "tools/gateway/answer-body.h"
@@ -14,13 +17,17 @@
 
 namespace glovebox::gateway {
 
+class OpenSocket;
+
 // What all connections share.
 struct Shared {
   rpc::GatewayHost::Client host;
+  kj::Timer& timer;
   const GatewayLimits& limits;
   const kj::HttpHeaderTable& headers;
-  ChunkBudget largeChunks{LARGE_CHUNKS_BYTES_MAX};
+  ChunkBudget largeChunks{LARGE_CHUNKS_BYTES_MAX}, largeMessages{LARGE_MESSAGES_BYTES_MAX};
   uint32_t requests = 0;     // under way
+  std::set<OpenSocket*> sockets;
   bool draining = false;
   bool closeNext = false;    // what kj-http is told when it asks whether the answer that it begins is its connection's last
 };

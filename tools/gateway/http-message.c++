@@ -229,14 +229,17 @@ std::variant<Answer, Refusal> readAnswer(ValueGraph graph) {
   const ValueNode& root = graph.nodes[0];
   if (root.kind != Kind::PLATFORM || root.bytes != RESPONSE) return NOT_A_RESPONSE;
   auto state = tryItems(graph, root.ref);
-  if (state == nullptr || state->size() != 4) return NOT_A_RESPONSE;
+  if (state == nullptr || (state->size() != 4 && state->size() != 5)) return NOT_A_RESPONSE;
 
   Answer answer;
   const ValueNode& status = graph.nodes[(*state)[0]];
-  if (status.kind != Kind::NUMBER || !(status.number >= STATUS_MIN && status.number <= STATUS_MAX) ||
-      status.number != std::floor(status.number)) {
-    return BAD_STATUS;
+  if (state->size() == 5) {
+    const ValueNode& socket = graph.nodes[(*state)[4]];
+    if (socket.kind != Kind::EXTERNAL || graph.externals[socket.ref].kind != ValueExternal::Kind::SOCKET) return NOT_A_RESPONSE;
+    answer.socket = socket.ref;
   }
+  bool inRange = answer.socket ? status.number == 101 : status.number >= STATUS_MIN && status.number <= STATUS_MAX;
+  if (status.kind != Kind::NUMBER || !inRange || status.number != std::floor(status.number)) return BAD_STATUS;
   answer.status = static_cast<unsigned>(status.number);
   auto statusText = tryBytes(graph, (*state)[1]);
   if (!statusText || statusText->size() > STATUS_TEXT_BYTES_MAX || !isFieldValue(*statusText)) return BAD_STATUS_TEXT;
@@ -253,6 +256,7 @@ std::variant<Answer, Refusal> readAnswer(ValueGraph graph) {
   }
 
   if (auto refusal = readBody(graph, (*state)[3], answer.body)) return *refusal;
+  if (answer.socket && !std::holds_alternative<NoBody>(answer.body)) return BAD_BODY;
   if (auto whole = std::get_if<WholeBody>(&answer.body)) {
     if (answer.contentLength && *answer.contentLength != whole->bytes.size()) return BAD_LENGTH;
   }
@@ -302,6 +306,7 @@ std::variant<Outgoing, Refusal> readRequest(ValueGraph graph) {
 
 const char* reasonPhrase(unsigned status) {
   switch (status) {
+    case 101: return "Switching Protocols";
     case 200: return "OK";
     case 201: return "Created";
     case 202: return "Accepted";

@@ -28,11 +28,12 @@ using Body = std::variant<NoBody, WholeBody, StreamedBody>;
 ValueGraph writeRequest(std::string_view method, std::string url, const std::vector<Field>& fields, Body body);
 
 struct Answer {
-  unsigned status = 200;   // 200 to 599
+  unsigned status = 200;   // 200 to 599; 101 with a socket
   std::string statusText;
   std::vector<Field> fields;                // without hop-by-hop headers and Content-Length
   std::optional<uint64_t> contentLength;    // what the worker says it is
   Body body;                                // streamed: an index into the graph's externals, of kind READABLE
+  std::optional<uint32_t> socket;           // likewise, of kind SOCKET
 
   // Whether a response with this status may have a body at all.
   bool mayHaveBody() const { return status != 204 && status != 205 && status != 304; }

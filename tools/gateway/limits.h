@@ -49,15 +49,40 @@ constexpr size_t ANSWER_BYTES_MAX = 256 * 1024;
 // Chunks above INLINE_BYTES are pulled whole. All connections together hold this much of them; who finds no room waits.
 constexpr size_t LARGE_CHUNKS_BYTES_MAX = 2 * wire::PAYLOAD_BYTES_MAX;
 
+// -- WebSockets ---------------------------------------------------------------------------------------------------------
+
+// A message and its envelope must be a value (PAYLOAD_BYTES_MAX).
+constexpr size_t MESSAGE_BYTES_MAX = wire::PAYLOAD_BYTES_MAX - 1024;
+
+// Larger ones are held by a budget: kj-http reserves a frame's size when it has seen its header. All connections together have
+// this much room for them; who finds none waits.
+constexpr size_t SMALL_MESSAGE_BYTES = wire::INLINE_BYTES;
+constexpr size_t LARGE_MESSAGES_BYTES_MAX = 2 * wire::PAYLOAD_BYTES_MAX;
+
+// So that nobody holds that room by sending slowly: beyond bodyTimeout a second is granted for each so many bytes of a message.
+constexpr uint64_t MESSAGE_BYTES_PER_SECOND_MIN = 256 * 1024;
+
+constexpr uint16_t NO_CLOSE_CODE = 1005;
+constexpr size_t CLOSE_REASON_BYTES_MAX = 123;   // RFC 6455: a control frame has 125 bytes, the code two
+
+// From the first close to the second.
+constexpr kj::Duration CLOSE_TIME = 10 * kj::SECONDS;
+
+// Until a worker that had too many calls under way is asked again.
+constexpr kj::Duration OVERLOADED_PAUSE = 5 * kj::MILLISECONDS;
+
 // -- What whoever starts it may choose ----------------------------------------------------------------------------------
 
 struct GatewayLimits {
   uint32_t connectionsMax = 10'000;
   // Under way at once. More are answered with 503: each may hold a chunk in both directions.
   uint32_t requestsMax = 1'000;
+  // Open at once. Counted apart from requests, which are short; each may hold a small message in both directions.
+  uint32_t socketsMax = 2'000;
   uint64_t bodyBytesMax = 100ull << 20;   // of a request
+  uint64_t messageBytesMax = MESSAGE_BYTES_MAX;   // of a client's message on a WebSocket
   kj::Duration headerTimeout = 15 * kj::SECONDS;   // from a request's first byte to the end of its headers
-  kj::Duration idleTimeout = 60 * kj::SECONDS;     // until the first byte of the next request
+  kj::Duration idleTimeout = 60 * kj::SECONDS;     // until the first byte of the next request; on a WebSocket until it is asked for a sign of life
   kj::Duration bodyTimeout = 30 * kj::SECONDS;     // for the next byte of a body that somebody waits for
   kj::Duration writeTimeout = 60 * kj::SECONDS;    // for a client to take what was written
   kj::Duration drainTimeout = 30 * kj::SECONDS;    // for what is under way when it is told to end
@@ -68,10 +93,11 @@ constexpr uint64_t descriptorsMax(const GatewayLimits& limits) {
 }
 
 // RLIMIT_DATA: the program itself, an idle connection's buffers and promises (measured: 16 kB), a request's chunks both ways
-// with their messages, and the large chunks twice, because reading one copies it.
+// with their messages, the large chunks twice, because reading one copies it, and large messages three times (kj-http's, ours, the call's).
 constexpr uint64_t dataBytesMax(const GatewayLimits& limits) {
   constexpr uint64_t PROGRAM = 64 * policy::MIB, CONNECTION = 24 * 1024, REQUEST = 384 * 1024;
-  return PROGRAM + CONNECTION * limits.connectionsMax + REQUEST * limits.requestsMax + 4 * LARGE_CHUNKS_BYTES_MAX;
+  return PROGRAM + CONNECTION * limits.connectionsMax + REQUEST * (limits.requestsMax + limits.socketsMax) + 4 * LARGE_CHUNKS_BYTES_MAX +
+         3 * LARGE_MESSAGES_BYTES_MAX;
 }
 
 }  // namespace glovebox::gateway

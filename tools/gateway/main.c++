@@ -69,6 +69,10 @@ Flags parse(int argc, char** argv) {
       ->check(CLI::Range(1, 1'000'000))->capture_default_str();
   app.add_option("--requests", flags.limits.requestsMax, "Requests under way, at most; more are answered with 503")
       ->check(CLI::Range(1, 100'000))->capture_default_str();
+  app.add_option("--sockets", flags.limits.socketsMax, "WebSockets open, at most; more are answered with 503")
+      ->check(CLI::Range(0, 100'000))->capture_default_str();
+  app.add_option("--message-bytes", flags.limits.messageBytesMax, "Bytes of a client's message on a WebSocket, at most")
+      ->check(CLI::Range(uint64_t{125}, uint64_t{gateway::MESSAGE_BYTES_MAX}))->capture_default_str();
   app.add_option("--body-mb", bodyMb, "MiB of a request's body, at most")->check(CLI::Range(1, 1 << 20))->capture_default_str();
   app.add_option("--header-timeout-ms", headerMs, "From a request's first byte to the end of its headers")->check(times)->capture_default_str();
   app.add_option("--idle-timeout-ms", idleMs, "Until a connection's next request begins")->check(times)->capture_default_str();

@@ -64,7 +64,16 @@ std::optional<Refusal> checkRequestLine(std::string_view line, RequestFacts& fac
 
 struct Seen {
   bool host = false, length = false, encoding = false;
+  bool connectionUpgrade = false, webSocket = false, key = false;
+  std::string version;   // Sec-WebSocket-Version
 };
+
+// 16 bytes in base64: their last 4 bits of padding are nothing.
+bool isSocketKey(std::string_view value) {
+  return value.size() == 24 && value.ends_with("==") && std::ranges::all_of(value.substr(0, 22), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '+' || c == '/';
+  });
+}
 
 bool hasListItem(std::string_view list, std::string_view lowerCaseItem) {
   while (!list.empty()) {
@@ -102,6 +111,16 @@ std::optional<Refusal> checkField(std::string_view line, RequestFacts& facts, Se
     facts.framing = Framing::CHUNKED;
   } else if (name == "connection") {
     if (hasListItem(value, "close")) facts.close = true;
+    if (hasListItem(value, "upgrade")) seen.connectionUpgrade = true;
+  } else if (name == "upgrade") {
+    // Other protocols are not spoken here, and asking for one is asking in vain.
+    if (hasListItem(value, "websocket")) seen.webSocket = true;
+  } else if (name == "sec-websocket-key") {
+    if (seen.key || !isSocketKey(value)) return Refusal{400, "The Sec-WebSocket-Key is malformed."};
+    seen.key = true;
+  } else if (name == "sec-websocket-version") {
+    if (!seen.version.empty()) return Refusal{400, "There is more than one Sec-WebSocket-Version."};
+    seen.version = value;
   } else if (name == "expect") {
     if (lowerCase(value) != "100-continue") return Refusal{417, "The only expectation known here is 100-continue."};
     facts.expectsContinue = true;
@@ -137,6 +156,12 @@ std::variant<RequestFacts, Refusal> checkHead(std::string_view head, uint64_t bo
   if (facts.http10) facts.close = true;
   if (facts.framing == Framing::LENGTH && facts.length == 0) facts.framing = Framing::NONE;
   if (facts.http10 || facts.framing == Framing::NONE) facts.expectsContinue = false;
+  if (seen.webSocket && seen.connectionUpgrade && !facts.http10) {
+    if (facts.head.substr(0, 4) != "GET " || facts.framing != Framing::NONE) return Refusal{400, "A WebSocket's handshake is a GET without a body."};
+    if (seen.version != "13") return Refusal{426, "The only version of WebSockets spoken here is 13."};
+    if (!seen.key) return Refusal{400, "There is no Sec-WebSocket-Key."};
+    facts.upgrade = true;
+  }
   return facts;
 }
 

@@ -26,6 +26,7 @@ struct RequestFacts {
   bool http10 = false;            // knows neither chunks nor connections that stay open
   bool close = false;             // the client wants the connection closed after the answer
   bool expectsContinue = false;
+  bool upgrade = false;           // a handshake of a WebSocket, and a correct one
   std::string host;               // lower case; empty only in HTTP/1.0
   std::string head;               // the head again, without the spaces around values: what kj-http is to parse
 };

@@ -16,11 +16,14 @@ constexpr std::string_view HARMLESS_HEAD = "GET / HTTP/1.1\r\nHost: refused\r\n\
 
 constexpr size_t HEAD_READ_BYTES = 4096;
 
+// A frame without anything in it.
+constexpr std::string_view PING("\x89\x00", 2);
+
 }  // namespace
 
 RequestGate::RequestGate(kj::Own<kj::AsyncIoStream> socket, kj::Timer& timer, const GatewayLimits& limits,
                          uint8_t listener)
-    : socket_(kj::mv(socket)), timer_(timer), limits_(limits), listener_(listener) {}
+    : socket_(kj::mv(socket)), timer_(timer), limits_(limits), listener_(listener), frames_(limits.messageBytesMax) {}
 
 bool RequestGate::bodyIsHere() const { return facts_.framing == Framing::LENGTH && pending_.size() >= facts_.length; }
 
@@ -39,6 +42,7 @@ kj::Promise<size_t> RequestGate::tryRead(void* buffer, size_t minBytes, size_t m
 kj::Promise<size_t> RequestGate::readSome(char* buffer, size_t maxBytes) {
   if (headGiven_ < head_.size()) return giveHead(buffer, maxBytes);
   if (over_) return size_t(0);
+  if (messageRooms_ != nullptr) return readFrames(buffer, maxBytes);
   if (last_ && body_.ended()) return linger();
   return body_.ended() ? readHead(buffer, maxBytes) : readBody(buffer, maxBytes);
 }
@@ -101,7 +105,7 @@ kj::Promise<void> RequestGate::whenGone() {
     return paf.promise.then([this]() { return whenGone(); });
   }
   // Whoever has sent that much ahead of its turn is read from again when that comes.
-  if (over_ || last_ || pending_.size() > HEAD_BYTES_MAX) return kj::NEVER_DONE;
+  if (over_ || last_ || messageRooms_ != nullptr || pending_.size() > HEAD_BYTES_MAX) return kj::NEVER_DONE;
   return readMore().then([this](bool got) -> kj::Promise<void> {
     over_ = over_ || !got;
     if (!got) return kj::READY_NOW;
@@ -238,6 +242,111 @@ size_t RequestGate::takeBody(std::span<char> bytes) {
   return size;
 }
 
+// -- Frames -------------------------------------------------------------------------------------------------------------
+
+void RequestGate::upgrade(ChunkBudget& room) {
+  messageRooms_ = room;
+  last_ = true;
+}
+
+// Only as far as the end of a frame that was checked.
+kj::Promise<size_t> RequestGate::readFrames(char* buffer, size_t maxBytes) {
+  if (frameLeft_ > 0) return readPayload(buffer, maxBytes);
+  auto next = frames_.next(pending_);
+  if (auto refusal = std::get_if<FrameRefusal>(&next)) {
+    frameRefusal_ = *refusal;
+    over_ = true;
+    return KJ_EXCEPTION(FAILED, "a frame was refused", kj::StringPtr(refusal->words.data()));
+  }
+  auto frame = std::get_if<FrameCheck::Frame>(&next);
+  if (frame == nullptr) {
+    return whenMoreOfFrames().then([this, buffer, maxBytes]() { return readSome(buffer, maxBytes); });
+  }
+  frameLeft_ = frame->headerBytes + frame->payloadBytes;
+  if (frame->control || !frame->first) return readPayload(buffer, maxBytes);
+  messageRoom_ = nullptr;   // of the one before, which was given on
+  messageWaited_ = 0 * kj::SECONDS;
+  messageReceived_ = 0;
+  if (frame->last && frame->payloadBytes <= SMALL_MESSAGE_BYTES) return readPayload(buffer, maxBytes);
+  // How large one in fragments becomes nobody knows. Nobody waits for room who holds any.
+  auto room = frame->last ? frame->payloadBytes : limits_.messageBytesMax;
+  return KJ_ASSERT_NONNULL(messageRooms_).take(room).then([this, buffer, maxBytes](kj::Own<ChunkBudget::Room> taken) {
+    messageRoom_ = kj::mv(taken);
+    return readPayload(buffer, maxBytes);
+  });
+}
+
+kj::Promise<size_t> RequestGate::readPayload(char* buffer, size_t maxBytes) {
+  size_t now = std::min<uint64_t>(maxBytes, frameLeft_);
+  if (!pending_.empty()) {
+    now = std::min(now, pending_.size());
+    memcpy(buffer, pending_.data(), now);
+    pending_.erase(0, now);
+    frameLeft_ -= now;
+    return now;
+  }
+  if (isReading_) return whenMoreOfFrames().then([this, buffer, maxBytes]() { return readSome(buffer, maxBytes); });
+  return inMessageTime(socket_->tryRead(buffer, 1, now)).then([this](size_t got) {
+    messageReceived_ += got;
+    frameLeft_ -= got;
+    over_ = over_ || got == 0;
+    return got;
+  });
+}
+
+// What has begun is to come in time. Between messages there may be silence, as long as the client shows that it is there.
+kj::Promise<void> RequestGate::whenMoreOfFrames() {
+  auto arrived = [this](bool got) {
+    over_ = over_ || !got;
+    pinged_ = false;
+  };
+  if (!pending_.empty() || frameLeft_ > 0 || frames_.isInMessage()) {
+    return inMessageTime(readMore()).then([this, arrived, before = pending_.size()](bool got) {
+      messageReceived_ += pending_.size() - before;
+      arrived(got);
+    });
+  }
+  auto silence = timer_.afterDelay(limits_.idleTimeout).then([this]() -> kj::Promise<void> {
+    if (pinged_) return KJ_EXCEPTION(DISCONNECTED, "the client gives no sign of life");
+    pinged_ = true;
+    return ping().then([this]() { return whenMoreOfFrames(); });
+  });
+  return readMore().then(kj::mv(arrived)).exclusiveJoin(kj::mv(silence));
+}
+
+template <typename T>
+kj::Promise<T> RequestGate::inMessageTime(kj::Promise<T> read) {
+  auto left = limits_.bodyTimeout + messageReceived_ / MESSAGE_BYTES_PER_SECOND_MIN * kj::SECONDS - messageWaited_;
+  auto begin = timer_.now();
+  return timer_.timeoutAfter(kj::max(kj::min(left, limits_.bodyTimeout), 0 * kj::SECONDS), kj::mv(read))
+      .then([this, begin](T got) {
+        messageWaited_ += timer_.now() - begin;
+        return got;
+      }, [this](kj::Exception&& e) -> T {
+        over_ = true;
+        if (e.getType() == kj::Exception::Type::OVERLOADED) frameRefusal_ = FrameRefusal{1008, "The message did not arrive in time."};
+        kj::throwFatalException(kj::mv(e));
+      });
+}
+
+// Between two frames; whoever is being written to needs none.
+kj::Promise<void> RequestGate::ping() {
+  if (writes_ > 0 || cut_) return kj::READY_NOW;
+  auto sent = bounded(socket_->write(PING.data(), PING.size())).fork();
+  auto branch = sent.addBranch();
+  pinging_ = kj::mv(sent);
+  return branch.then([this]() { pinging_ = nullptr; });
+}
+
+template <typename Func>
+kj::Promise<void> RequestGate::writeFrames(Func write) {
+  KJ_IF_MAYBE(ping, pinging_) {
+    return ping->addBranch().then([this, write = kj::mv(write)]() mutable { return writeFrames(kj::mv(write)); });
+  }
+  writes_++;
+  return bounded(write()).attach(kj::defer([this]() { writes_--; }));
+}
+
 // -- Writing ------------------------------------------------------------------------------------------------------------
 
 kj::Promise<void> RequestGate::sendContinue() {
@@ -248,12 +357,14 @@ kj::Promise<void> RequestGate::sendContinue() {
 kj::Promise<void> RequestGate::write(const void* buffer, size_t size) {
   if (cut_) return KJ_EXCEPTION(DISCONNECTED, "the answer was cut off");
   answered_ = true;
+  if (messageRooms_ != nullptr) return writeFrames([this, buffer, size]() { return socket_->write(buffer, size); });
   return bounded(socket_->write(buffer, size));
 }
 
 kj::Promise<void> RequestGate::write(kj::ArrayPtr<const kj::ArrayPtr<const kj::byte>> pieces) {
   if (cut_) return KJ_EXCEPTION(DISCONNECTED, "the answer was cut off");
   answered_ = true;
+  if (messageRooms_ != nullptr) return writeFrames([this, pieces]() { return socket_->write(pieces); });
   return bounded(socket_->write(pieces));
 }
 

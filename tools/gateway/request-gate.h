@@ -15,7 +15,9 @@
 #include <optional>
 #include <string>
 
+#include "tools/gateway/answer-body.h"
 #include "tools/gateway/body-framing.h"
+#include "tools/gateway/frame-check.h"
 #include "tools/gateway/limits.h"
 #include "tools/gateway/request-check.h"
 
@@ -45,6 +47,15 @@ class RequestGate final: public kj::AsyncIoStream {
 
   // The answer that is being sent is the connection's last: kj-http says so to the client, and goes on reading.
   void endAfterThis() { last_ = true; }
+
+  // What comes now are frames of a WebSocket, of which frame-check.h lets through what it has nothing against. `room`: for messages
+  // that are not small.
+  void upgrade(ChunkBudget& room);
+  // Why nothing more is read.
+  const std::optional<FrameRefusal>& frameRefusal() const { return frameRefusal_; }
+  bool closeHasCode() const { return frames_.closeHasCode(); }
+  // All is said; what the client still sends is thrown away for a moment, so that it sees what was sent to it.
+  kj::Promise<void> endUpgraded() { return linger().ignoreResult(); }
 
   // From now on nothing is sent, whoever writes: what was sent so far must not look complete.
   void cut() { cut_ = true; }
@@ -78,6 +89,18 @@ class RequestGate final: public kj::AsyncIoStream {
   uint64_t bodyReceived_ = 0;
   kj::Maybe<kj::Own<kj::PromiseFulfiller<void>>> bodyWhole_;
 
+  // Of a WebSocket.
+  kj::Maybe<ChunkBudget&> messageRooms_;
+  kj::Own<ChunkBudget::Room> messageRoom_;   // for the message that is being received or was just given on
+  FrameCheck frames_;
+  std::optional<FrameRefusal> frameRefusal_;
+  uint64_t frameLeft_ = 0;   // of a frame that was checked
+  kj::Duration messageWaited_ = 0 * kj::SECONDS;
+  uint64_t messageReceived_ = 0;
+  bool pinged_ = false;      // and heard nothing since
+  unsigned writes_ = 0;      // under way
+  kj::Maybe<kj::ForkedPromise<void>> pinging_;
+
   // A read into `pending_` that goes on even if nobody waits for it any more: what it got would be lost otherwise.
   kj::Maybe<kj::ForkedPromise<bool>> reading_;
   bool isReading_ = false;
@@ -85,6 +108,14 @@ class RequestGate final: public kj::AsyncIoStream {
   kj::Promise<size_t> readSome(char* buffer, size_t maxBytes);
   kj::Promise<size_t> readHead(char* buffer, size_t maxBytes);
   kj::Promise<size_t> readBody(char* buffer, size_t maxBytes);
+  kj::Promise<size_t> readFrames(char* buffer, size_t maxBytes);
+  kj::Promise<size_t> readPayload(char* buffer, size_t maxBytes);
+  kj::Promise<void> whenMoreOfFrames();
+  template <typename T>
+  kj::Promise<T> inMessageTime(kj::Promise<T> read);
+  kj::Promise<void> ping();
+  template <typename Func>
+  kj::Promise<void> writeFrames(Func write);
   kj::Promise<size_t> linger();
   kj::Promise<void> discard(size_t bytes);
   kj::Promise<size_t> receiveBody(char* buffer, size_t maxBytes);

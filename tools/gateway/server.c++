@@ -2,6 +2,10 @@
 
 #include <kj/debug.h>
 
+#include <vector>
+
+#include "tools/gateway/open-socket.h"
+
 namespace glovebox::gateway {
 
 namespace {
@@ -18,7 +22,7 @@ Server::Server(kj::Timer& timer, const GatewayLimits& limits, rpc::GatewayHost::
     : timer_(timer),
       limits_(limits),
       headers_(kj::HttpHeaderTable::Builder().build()),
-      shared_{kj::mv(host), limits, *headers_},
+      shared_{kj::mv(host), timer, limits, *headers_},
       http_(timer, *headers_,
             [this](kj::AsyncIoStream& stream) -> kj::Own<kj::HttpService> {
               auto& gate = kj::downcast<RequestGate>(stream);
@@ -72,6 +76,7 @@ void Server::serve(kj::Own<kj::AsyncIoStream> socket, uint8_t index) {
 kj::Promise<void> Server::drain() {
   listenerTasks_ = nullptr;
   shared_.draining = true;
+  for (auto socket : std::vector<OpenSocket*>(shared_.sockets.begin(), shared_.sockets.end())) socket->goAway();
   auto late = timer_.afterDelay(limits_.drainTimeout);
   return http_.drain().exclusiveJoin(kj::mv(late));
 }
