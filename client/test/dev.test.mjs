@@ -64,6 +64,25 @@ function get(url) {
   });
 }
 
+// A WebSocket, as browsers have them.
+async function open(url) {
+  const socket = new WebSocket(url.replace("http", "ws"));
+  socket.binaryType = "arraybuffer";
+  const heard = [];
+  let wake = () => {};
+  socket.addEventListener("message", ({ data }) => { heard.push(data); wake(); });
+  const closed = new Promise((resolve) => socket.addEventListener("close", ({ code, reason, wasClean }) => resolve([code, reason, wasClean])));
+  const until = async (count) => {
+    while (heard.length < count) await new Promise((resolve) => { wake = resolve; });
+    return heard;
+  };
+  await new Promise((resolve, reject) => {
+    socket.addEventListener("open", resolve);
+    closed.then((how) => reject(new Error(`closed before it was open: ${how}`)));
+  });
+  return { socket, heard, until, closed };
+}
+
 test("a project with a loader runs what an agent wrote, for each request", async () => {
   const server = await dev(path.join(ROOT, "examples/agent-sandbox"));
   for (let i = 0; i < 3; i++) {
@@ -103,6 +122,11 @@ test("a web framework's app answers HTTP as it does anywhere", async () => {
   assert.deepEqual(await get(`${url}/broken`), { status: 500, body: "failed: a bug" });
   assert.equal((await get(`${url}/teapot`)).status, 418);
   assert.equal((await get(`${url}/members/me`)).status, 401);
+  const chat = await open(`${url}/chat/Ann`);
+  chat.socket.send("hello");
+  assert.deepEqual(await chat.until(1), ["Ann: hello"]);
+  chat.socket.close(4000, "enough");
+  assert.deepEqual(await chat.closed, [4000, "", true]);
 });
 
 test("no request fails while the code changes a hundred times", async () => {
@@ -166,4 +190,68 @@ test("a project that is not there, and an address that cannot be had, are told b
     assert.ok(code > 0);
     assert.match(errors, pattern);
   }
+});
+
+const CHAT = (greeting) => `
+  import { abortIsolate } from "cloudflare:workers";
+  const commands: Record<string, (server: WebSocket) => void> = {
+    close: (server) => server.close(4001, "as asked"),
+    loop: () => { for (;;); },
+    abort: () => abortIsolate(),
+  };
+  export default { fetch(request: Request): Response {
+    if (request.headers.get("upgrade") !== "websocket") return new Response("no WebSocket");
+    const { 0: client, 1: server } = new WebSocketPair();
+    server.accept();
+    server.send(${JSON.stringify(greeting)});
+    server.addEventListener("message", ({ data }) => commands[data as string] ? commands[data as string](server) : server.send(data));
+    server.addEventListener("close", ({ code, reason, wasClean }) => console.log("heard", code, reason, wasClean));
+    return new Response(null, { status: 101, webSocket: client });
+  } };`;
+
+test("WebSockets carry text and bytes, in order and of any size, and close from either end", async () => {
+  const server = await dev(project(CHAT("hi")).folder);
+  assert.equal((await get(server.url)).body, "no WebSocket");
+  const { socket, until, closed } = await open(server.url);
+  for (let i = 0; i < 1000; i++) socket.send(String(i));
+  assert.deepEqual(await until(1001), ["hi", ...Array.from({ length: 1000 }, (_, i) => String(i))]);
+  const bytes = new Uint8Array(20 << 20).map((_, i) => i * 7);
+  socket.send(bytes);
+  socket.send("\u{1f600}".repeat(100_000));
+  const heard = await until(1003);
+  assert.ok(Buffer.from(heard[1001]).equals(Buffer.from(bytes)));
+  assert.equal(heard[1002], "\u{1f600}".repeat(100_000));
+  socket.send("close");
+  assert.deepEqual(await closed, [4001, "as asked", true]);
+  await server.says(/^written: heard 4001 .*true$/m);
+  const other = await open(server.url);
+  other.socket.close(3000, "my turn");
+  assert.deepEqual(await other.closed, [3000, "", true]);
+  await server.says(/^written: heard 3000 my turn true$/m);
+  await server.says(/^GET \/ 101 \(\d+ ms\)$/m);
+});
+
+test("a worker that loops or ends loses its WebSockets, and the next ones are served", async () => {
+  const server = await dev(project(CHAT("hi"), { limits: { cpu_ms: 100 } }).folder);
+  for (const command of ["loop", "abort"]) {
+    const { socket, until, closed } = await open(server.url);
+    await until(1);
+    socket.send(command);
+    assert.deepEqual((await closed).slice(0, 1), [1006]);
+  }
+});
+
+test("an open WebSocket stays with the code that it was opened with, and hears when the server ends", async () => {
+  const { folder, write } = project(CHAT("before"));
+  const server = await dev(folder);
+  const before = await open(server.url);
+  write(CHAT("after"));
+  await server.says(/^reloaded$/m);
+  const after = await open(server.url);
+  assert.deepEqual(await after.until(1), ["after"]);
+  before.socket.send("still there");
+  assert.deepEqual(await before.until(2), ["before", "still there"]);
+  server.child.kill("SIGTERM");
+  for (const { closed } of [before, after]) assert.deepEqual(await closed, [1001, "The server is going away.", true]);
+  assert.equal(await server.ended, 0);
 });

@@ -52,6 +52,21 @@ test("responses are streamed", async () => {
   assert.equal(await (await get("/echo", { method: "POST", body })).text(), body);
 });
 
+test("a WebSocket is answered", async () => {
+  const { status, webSocket } = await get("/chat/Ann", { headers: { upgrade: "websocket" } });
+  assert.equal(status, 101);
+  const heard = [];
+  const closed = new Promise((resolve) => webSocket.addEventListener("close", ({ code }) => resolve(code)));
+  const all = new Promise((resolve) => webSocket.addEventListener("message", ({ data }) => { if (heard.push(data) === 2) resolve(); }));
+  webSocket.accept();
+  webSocket.send("hello");
+  webSocket.send("you");
+  await all;
+  webSocket.close(4000, "enough");
+  assert.deepEqual([heard, await closed], [["Ann: hello", "Ann: you"], 4000]);
+  assert.equal((await get("/chat/Ann")).status, 404);   // without an upgrade it is no route
+});
+
 test("cookies are read, set and deleted", async () => {
   const first = await get("/visit");
   assert.equal(await first.text(), "visit 1");

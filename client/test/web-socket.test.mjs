@@ -189,6 +189,15 @@ test("when a worker ends its sockets are lost, and say so", async () => {
   socket.send("into nothing");
 });
 
+test("a worker that is killed in the middle loses its sockets", async () => {
+  const { socket, until } = await open(load(ECHO).getEntrypoint());
+  socket.send("x");
+  await until(1);
+  process.kill((await glovebox.status()).recent.at(-1).pid, "SIGKILL");
+  while (!Array.isArray((await until(2)).at(-1))) await until(3);
+  assert.deepEqual((await until(2)).at(-1).slice(0, 1), [1006]);
+});
+
 test("a client that is gone is a lost connection for the worker", async () => {
   const server = load(`
     let heard;
@@ -258,6 +267,43 @@ test("a socket belongs to the call that made it", async () => {
   const { socket } = await open(worker);
   assert.match(await worker.send("x"), /^Cannot perform I\/O on behalf of a different request\./);
   socket.close();
+});
+
+test("what is said after a close, while the other side still answers, is heard", async () => {
+  const worker = load(SERVING(`server.addEventListener("close", async () => {
+    server.send("not at once");
+  });
+  server.addEventListener("message", async ({ data }) => {
+    for (let i = 0; i < 3; i++) { await new Promise((resolve) => setTimeout(resolve, 1)); server.send(data + i); }
+    server.close(3000);
+  });`)).getEntrypoint();
+  const { socket, until } = await open(worker);
+  socket.send("late ");
+  assert.deepEqual(await until(4), ["late 0", "late 1", "late 2", [3000, "", true]]);
+});
+
+test("both ends of a pair may be handed over: then it joins who has them", async () => {
+  const worker = load(`export default { both(_) {
+    const { 0: one, 1: two } = new WebSocketPair();
+    return [new Response(null, { status: 101, webSocket: one }), new Response(null, { status: 101, webSocket: two })];
+  } }`).getEntrypoint();
+  const [one, two] = (await worker.both(0)).map(({ webSocket }) => hear(webSocket));
+  one.socket.send("from one");
+  two.socket.send("from two");
+  assert.deepEqual([await one.until(1), await two.until(1)], [["from two"], ["from one"]]);
+  one.socket.close(4000, "enough");
+  assert.deepEqual([(await two.until(2))[1], (await one.until(2))[1]], [[4000, "enough", true], [4000, "", true]]);
+});
+
+test("connections that are over leave nothing behind", async () => {
+  const worker = load(ECHO, { limits: { capabilities: 24 } }).getEntrypoint();
+  for (let i = 0; i < 100; i++) {
+    const { socket, until } = await open(worker);
+    socket.send("x");
+    await until(1);
+    socket.close(1000);
+    await until(2);
+  }
 });
 
 test("timers of a connection go on as long as it does", async () => {

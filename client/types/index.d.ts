@@ -438,7 +438,24 @@ export type Entrypoint<T = unknown> = ServiceStub & (
   : Handlers<T>);
 
 /** Of whatever types the program has for the platform. */
-type PlatformResponse = typeof globalThis extends { Response: { prototype: infer R } } ? R : any;
+type PlatformResponse = typeof globalThis extends { Response: { prototype: infer R } } ? R & (R extends { webSocket: any } ? unknown : WithSocket) : any;
+
+/** The answer to `fetch(url, { headers: { Upgrade: "websocket" } })`, where that was a WebSocket: its status is 101 then. */
+interface WithSocket { readonly webSocket?: WebSocket }
+
+/** One end of a WebSocket, as workers have them. It is to be accepted before anything else. */
+export interface WebSocket {
+  accept(): void;
+  send(message: string | ArrayBuffer | ArrayBufferView): void;
+  close(code?: number, reason?: string): void;
+  readonly readyState: number;
+  /** What was sent and is not on its way yet. */
+  readonly bufferedAmount: number;
+  addEventListener(type: "message", listener: (event: { readonly data: string | ArrayBuffer }) => void): void;
+  addEventListener(type: "close", listener: (event: { readonly code: number; readonly reason: string; readonly wasClean: boolean }) => void): void;
+  addEventListener(type: "error", listener: (event: { readonly message: string; readonly error: unknown }) => void): void;
+  removeEventListener(type: string, listener: (event: any) => void): void;
+}
 
 export interface ServiceStub extends Disposable {
   dup(): this;

@@ -1,6 +1,7 @@
 // A Hono app as its documentation has them. It knows nothing of Glovebox.
 
 import { Hono } from "hono";
+import { upgradeWebSocket } from "hono/cloudflare-workers";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { cors } from "hono/cors";
 import { HTTPException } from "hono/http-exception";
@@ -27,6 +28,11 @@ app.get("/count", (c) => streamText(c, async (out) => {
   for (let i = 1; i <= 3; i++) await out.writeln(String(i));
 }));
 app.post("/echo", (c) => stream(c, (out) => out.pipe(c.req.raw.body)));
+
+app.get("/chat/:name", upgradeWebSocket((c) => ({
+  onMessage(event, socket) { socket.send(`${c.req.param("name")}: ${event.data}`); },
+  onClose(event) { console.log("closed", event.code, event.reason); },
+})));
 
 app.get("/visit", (c) => {
   const visits = Number(getCookie(c, "visits") ?? 0) + 1;
