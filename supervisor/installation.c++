@@ -55,6 +55,8 @@ Installation findInstallation(kj::Maybe<kj::StringPtr> folder) {
     else if (name == "worker") installation.worker = kj::mv(value);
     else if (name == "snapshot") installation.snapshot = kj::mv(value);
     else if (name == "typescript") installation.typescript = kj::mv(value);
+    else if (name == "bundler") installation.bundler = kj::mv(value);
+    else if (name == "esbuild") installation.esbuild = kj::mv(value);
     else if (name == "probe") installation.probe = kj::mv(value);
     else if (name == "glovebox") installation.glovebox = kj::mv(value);
     else if (name == "gateway") installation.gateway = kj::mv(value);

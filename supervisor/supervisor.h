@@ -30,6 +30,8 @@ struct Installation {
   kj::String worker;    // worker/libglovebox-worker.so, preloaded into it
   kj::String snapshot;  // worker/runtime-snapshot.bin
   kj::String typescript;  // worker/typescript/typescript.js, the Worker that strips types; for those who load TypeScript
+  kj::String bundler;   // worker/bundler/bundler.js, the Worker that bundles; and esbuild, which it imports
+  kj::String esbuild;
   kj::String probe;     // tools/probe/glovebox-probe, the audit's stand-in for a worker
   kj::String glovebox;  // tools/glovebox, the command itself
   kj::String gateway;   // tools/gateway/glovebox-gateway, which speaks HTTP with the outside

@@ -131,11 +131,33 @@ TEST(Project, WhatIsWrongWithAnImportIsShownWithItsPlace) {
   Project project;
   project.config().file("src/lib/app.ts", "type App = unknown;\nimport { Hono } from 'hono';\nexport const app: App = new Hono();").file("src/index.ts", "export { app as default } from './lib/app';");
   expectFailure(project.run(), EXIT_CODE_CODE_ERROR,
-                "lib/app.ts:2:22: \"hono\" is a package, and packages have to be bundled first, for example: esbuild --bundle --format=esm");
+                "lib/app.ts:2:22: \"hono\" is a package, and the project's folder has no node_modules. Install what it needs: npm install");
   project.file("src/lib/app.ts", "import '../../outside.ts';");
   expectFailure(project.run(), EXIT_CODE_CODE_ERROR, "lib/app.ts:1:8: \"../../outside.ts\" leads to no module of the project");
   project.file("src/lib/app.ts", "export const app = );");
   expectFailure(project.run(), EXIT_CODE_CODE_ERROR, "lib/app.ts:1:20: Unexpected token.\n    export const app = );\n                       ^");
+}
+
+TEST(Project, PackagesOfItsFolderAreBundledWithIt) {
+  Project project;
+  project.config("\"rules\": [{ \"type\": \"Text\", \"globs\": [\"**/*.note\"], \"fallthrough\": true }]")
+      .file("package.json", "{ \"dependencies\": { \"outer\": \"1\", \"@scope/inner\": \"1\" } }")
+      .file("src/index.ts", "import { outer } from 'outer/sub'; import scoped from '@scope/inner'; import note from './a.note'; import raw from './raw.bin'; import module from './answer.wasm';\n"
+            "enum Level { Low, High }\nexport default { run(): unknown { return [outer(), scoped, note, raw.byteLength, new WebAssembly.Instance(module).exports.f(), Level.High]; } };")
+      .file("src/a.note", "noted").file("src/raw.bin", std::string("\xff\x00\x01", 3))
+      .file("src/answer.wasm", std::string("\0asm\1\0\0\0" "\1\5\1\x60\0\1\x7f" "\3\2\1\0" "\7\5\1\1f\0\0" "\n\6\1\4\0\x41\x2a\x0b", 34))
+      .file("node_modules/outer/package.json", "{ \"exports\": { \"./sub\": { \"node\": \"./wrong.js\", \"workerd\": \"./lib/sub.js\" } } }")
+      // Its own, another than the one on top.
+      .file("node_modules/outer/lib/sub.js", "import inner from '@scope/inner'; let extra = 'none'; try { extra = require('extra'); } catch {} export const outer = () => ['outer', inner, extra];")
+      .file("node_modules/outer/node_modules/@scope/inner/index.js", "module.exports = 'nested';")
+      .file("node_modules/extra/index.js", "module.exports = 'extra';")
+      .file("node_modules/@scope/inner/index.js", "module.exports = 'on top';")
+      .file("node_modules/unused/index.js", "this is no JavaScript (");
+  expectResult(project.run(), R"([["outer","nested","extra"],"on top","noted",3,42,1])");
+  project.file("node_modules/outer/lib/sub.js", "export const outer = () => );");
+  expectFailure(project.run(), EXIT_CODE_CODE_ERROR, "node_modules/outer/lib/sub.js:1:28: Unexpected \")\"\n    export const outer = () => );\n                               ^");
+  project.file("src/index.ts", "import '@scope/inner';\nimport 'missing';");
+  expectFailure(project.run(), EXIT_CODE_CODE_ERROR, "src/index.ts:2:8: Could not resolve \"missing\": the package \"missing\" is in no node_modules folder of the project. Install it there: npm install missing");
 }
 
 TEST(Project, WhatIsWrongWithTheConfigurationIsShownBeforeAnythingRuns) {

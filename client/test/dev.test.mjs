@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -82,6 +82,20 @@ async function open(url) {
   });
   return { socket, heard, until, closed };
 }
+
+test("packages of the project's folder are bundled with it, and again when its files change", async () => {
+  const hono = (text) => `import { Hono } from "hono"; const app = new Hono(); app.get("/", (c) => c.text(${JSON.stringify(text)})); export default app;`;
+  const { folder, write } = project(hono("first"));
+  cpSync(path.join(ROOT, "node_modules/hono"), path.join(folder, "node_modules/hono"), { recursive: true });
+  const server = await dev(folder);
+  assert.equal((await get(server.url)).body, "first");
+  write('import { Hono } from "hono"; import { x } from "hono/no-such-thing"; export default x;');
+  await server.says(/index\.ts:1:48: Could not resolve "hono\/no-such-thing"/);
+  assert.equal((await get(server.url)).body, "first");
+  write(hono("second"));
+  for (let i = 0; i < 500 && (await get(server.url)).body !== "second"; i++) await later(10);
+  assert.equal((await get(server.url)).body, "second");
+});
 
 test("a project with a loader runs what an agent wrote, for each request", async () => {
   const server = await dev(path.join(ROOT, "examples/agent-sandbox"));

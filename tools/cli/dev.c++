@@ -28,10 +28,12 @@ int dev(const DevOptions& options) {
 
   Session session(granting(options.supervisor, projects));
   return runAndClose(session, [&]() -> int {
+    project::PackageBundler bundler([&session]() { return session.startBundlers(project::BUNDLER_LIMITS); }, installation.bundler.cStr(), installation.esbuild.cStr());
     project::ProjectHost host(session.supervisor(), readFile(installation.typescript.cStr()),
                               [&log](const std::string& name) { return http::consoleOf(log, name); });
     EgressService egress(session, installation, options.supervisor);
     host.sendRequestsTo([&egress](const project::ProjectConfig& config) { return egress.outboundOf(config); });
+    host.bundleWith(bundler);
     http::DevServer server(session.port(), host, {[&]() { return readProjects(options.project, options.with); },
                                                   [&](const char* level, std::string words) { log.say(level, std::move(words)); }});
     KJ_IF_MAYBE(failure, server.load().wait(session.waitScope())) throw *failure;

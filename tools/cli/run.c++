@@ -186,11 +186,13 @@ int loadAndCall(Session& session, const RunOptions& options, std::vector<ModuleF
 // The project's warnings go first, then what is wrong with its files; its methods are called like any worker's.
 int loadProjectAndCall(Session& session, const RunOptions& options, std::vector<project::ProjectConfig> projects,
                        const std::vector<std::string>& path, const ValueGraph& arguments) {
-  project::ProjectHost host(session.supervisor(), readFile(findInstallation().typescript.cStr()),
-                            [](const std::string&) { return rpc::Console::Client(kj::heap<NamedConsole>()); });
   auto installation = findInstallation();
+  project::PackageBundler bundler([&session]() { return session.startBundlers(project::BUNDLER_LIMITS); }, installation.bundler.cStr(), installation.esbuild.cStr());
+  project::ProjectHost host(session.supervisor(), readFile(installation.typescript.cStr()),
+                            [](const std::string&) { return rpc::Console::Client(kj::heap<NamedConsole>()); });
   EgressService egress(session, installation, options.supervisor);
   host.sendRequestsTo([&egress](const project::ProjectConfig& config) { return egress.outboundOf(config); });
+  host.bundleWith(bundler);
   auto loaded = host.load(std::move(projects)).wait(session.waitScope());
   if (loaded.is<Failure>()) throw loaded.get<Failure>();
   return callAndPrint(session, options, loaded.get<rpc::Worker::Client>(), path, arguments);

@@ -29,10 +29,12 @@ int serveProject(const ServeOptions& options) {
 
   Session session(granting(options.supervisor, projects));
   return runAndClose(session, [&]() -> int {
+    project::PackageBundler bundler([&session]() { return session.startBundlers(project::BUNDLER_LIMITS); }, installation.bundler.cStr(), installation.esbuild.cStr());
     project::ProjectHost host(session.supervisor(), readFile(installation.typescript.cStr()),
                               [&log](const std::string& worker) { return http::consoleOf(log, worker); });
     EgressService egress(session, installation, options.supervisor);
     host.sendRequestsTo([&egress](const project::ProjectConfig& config) { return egress.outboundOf(config); });
+    host.bundleWith(bundler);
     host.onRestart([&log, &counts](const std::string& worker) {
       counts.workerRestarts++;
       log.say("warn", "'" + worker + "' is started again");

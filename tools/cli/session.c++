@@ -13,7 +13,7 @@ std::string describe(const kj::Exception& exception) { return exception.getDescr
 
 }  // namespace
 
-Session::Session(SupervisorOptions options): port_(loop_.get()) {
+Session::Session(SupervisorOptions options): port_(loop_.get()), allowMissing_(options.allowMissing) {
   auto failure = kj::runCatchingExceptions([&]() {
     embedded_ = Supervisor::start(port_, findInstallation(), options).wait(port_.waitScope());
   });
@@ -43,7 +43,25 @@ rpc::Supervisor::Client Session::supervisor() {
 
 Metrics Session::metrics() { return embedded_->metrics(); }
 
+rpc::Supervisor::Client Session::startBundlers(const WorkerLimits& limits) {
+  SupervisorOptions options;
+  options.poolSize = 1;
+  options.codeCacheMbMax = 0;   // there is one load
+  options.allowMissing = allowMissing_;
+  for (auto& limit: WORKER_LIMITS) {
+    if (limits.*limit.field != 0) options.limits.*limit.field = limits.*limit.field;
+  }
+  return Supervisor::start(port_, findInstallation(), options).then([this](kj::Own<Supervisor>&& started) {
+    bundlers_ = kj::mv(started);
+    return bundlers_->client();
+  });
+}
+
 void Session::close() {
+  if (bundlers_.get() != nullptr) {
+    bundlers_->shutdown().wait(port_.waitScope());
+    bundlers_ = nullptr;
+  }
   if (embedded_.get() != nullptr) {
     embedded_->shutdown().wait(port_.waitScope());
     embedded_ = nullptr;

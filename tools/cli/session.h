@@ -31,6 +31,9 @@ class Session {
   // Of an embedded supervisor.
   Metrics metrics();
 
+  // A supervisor of their own for workers that bundle, in this process wherever the other is: its policy has to allow them more memory.
+  rpc::Supervisor::Client startBundlers(const WorkerLimits& limits);
+
   // An embedded supervisor's workers are gone when it returns.
   void close();
 
@@ -38,6 +41,8 @@ class Session {
   UvLoop loop_;
   UvEventPort port_;
   kj::Own<Supervisor> embedded_;
+  kj::Own<Supervisor> bundlers_;
+  policy::LayerSet allowMissing_;
   kj::Own<RpcConnection> connection_;
 };
 

@@ -79,6 +79,17 @@ kj::Promise<HostWorker> ProjectHost::load(std::vector<ProjectConfig> projects, L
   return linkFrom(kj::mv(loading), 0);
 }
 
+// Most projects have no packages, and are not to wait for a bundler.
+kj::Promise<StrippedModules> ProjectHost::link(const ProjectConfig& config, std::vector<cli::ModuleFile> modules) {
+  return stripper_.link(std::move(modules)).then([this, config](StrippedModules&& linked) mutable -> kj::Promise<StrippedModules> {
+    if (!linked.is<NeedsPackages>()) return kj::mv(linked);
+    KJ_IF_MAYBE(bundler, bundler_) {
+      if (hasPackages(config)) return bundler->bundle(std::move(config));
+    }
+    return StrippedModules(kj::mv(linked.get<NeedsPackages>().failure));
+  });
+}
+
 kj::Promise<HostWorker> ProjectHost::linkFrom(kj::Own<Loading> loading, size_t next) {
   if (next == loading->projects.size()) {
     try {
@@ -88,7 +99,7 @@ kj::Promise<HostWorker> ProjectHost::linkFrom(kj::Own<Loading> loading, size_t n
     }
   }
   auto& modules = loading->modules[next];
-  auto linking = stripper_.link(std::move(modules));
+  auto linking = link(loading->projects[next], std::move(modules));
   return linking.then([this, loading = kj::mv(loading), next](StrippedModules&& linked) mutable -> kj::Promise<HostWorker> {
     if (linked.is<Failure>()) return HostWorker(kj::mv(linked.get<Failure>()));
     loading->modules[next] = std::move(linked.get<std::vector<cli::ModuleFile>>());

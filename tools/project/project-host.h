@@ -13,6 +13,7 @@
 #include "ipc/control.capnp.h"
 #include "tools/cli/failure.h"
 #include "tools/project/project-config.h"
+#include "tools/project/package-bundler.h"
 #include "tools/project/typescript.h"
 
 namespace glovebox::project {
@@ -43,6 +44,9 @@ class ProjectHost {
   using OutboundOf = std::function<kj::Maybe<rpc::Target::Client>(const ProjectConfig& config)>;
   void sendRequestsTo(OutboundOf outboundOf) { outboundOf_ = std::move(outboundOf); }
 
+  // For projects that import packages; without, such an import is a failure. It outlives this.
+  void bundleWith(PackageBundler& bundler) { bundler_ = bundler; }
+
   // The worker of the first of them; the others are there for its `services`, and end with it. Each time afresh: the files are read
   // now. One call at a time.
   kj::Promise<HostWorker> load(std::vector<ProjectConfig> projects, Lifetime lifetime = Lifetime::ONCE);
@@ -57,7 +61,9 @@ class ProjectHost {
   OutboundOf outboundOf_ = [](const ProjectConfig&) { return kj::Maybe<rpc::Target::Client>(nullptr); };
   Restarted restarted_ = [](const std::string&) {};
   TypeStripper stripper_;
+  kj::Maybe<PackageBundler&> bundler_;
 
+  kj::Promise<StrippedModules> link(const ProjectConfig& config, std::vector<cli::ModuleFile> modules);
   kj::Promise<HostWorker> linkFrom(kj::Own<Loading> loading, size_t next);
   rpc::Worker::Client loadOne(Loading& loading, size_t index);
   rpc::Target::Client serviceOf(Loading& loading, const ServiceBinding& service);

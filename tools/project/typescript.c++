@@ -14,6 +14,7 @@
 #include "ipc/value-graph.h"
 #include "ipc/value-json.h"
 #include "tools/cli/terminal.h"
+#include "tools/project/request-writer.h"
 
 namespace glovebox::project {
 namespace {
@@ -32,51 +33,7 @@ constexpr uint32_t STRIP_WALL_MS = 30'000;
 
 bool isScript(ModuleType type) { return type == ModuleType::TS || type == ModuleType::JS; }
 
-// The one argument, `Request` of worker/typescript/main.ts.
-class RequestWriter {
- public:
-  RequestWriter() { graph_.nodes.emplace_back(); }
-
-  NodeRef text(std::string_view text) {
-    ValueNode node;
-    node.kind = ValueNode::Kind::TEXT;
-    node.bytes = text;
-    return add(std::move(node));
-  }
-  NodeRef nil() {
-    ValueNode node;
-    node.kind = ValueNode::Kind::NIL;
-    return add(std::move(node));
-  }
-  NodeRef array(std::vector<NodeRef> items) { return add(arrayOf(std::move(items))); }
-  NodeRef object(std::vector<ValueProperty> properties) {
-    ValueNode node;
-    node.kind = ValueNode::Kind::OBJECT;
-    node.properties = std::move(properties);
-    return add(std::move(node));
-  }
-  ValueGraph arguments(NodeRef only) && {
-    graph_.nodes[0] = arrayOf({only});
-    return std::move(graph_);
-  }
-
- private:
-  ValueGraph graph_;
-
-  static ValueNode arrayOf(std::vector<NodeRef> items) {
-    ValueNode node;
-    node.kind = ValueNode::Kind::ARRAY;
-    node.length = items.size();
-    node.items = std::move(items);
-    return node;
-  }
-  NodeRef add(ValueNode&& node) {
-    graph_.nodes.push_back(std::move(node));
-    return static_cast<NodeRef>(graph_.nodes.size() - 1);
-  }
-};
-
-// `main`: null for modules whose imports are left as they are.
+// `Request` of worker/typescript/main.ts. `main`: null for modules whose imports are left as they are.
 ValueGraph request(const std::vector<ModuleFile>& modules, const std::vector<size_t>& sources, const ModuleFile* main) {
   RequestWriter writer;
   std::vector<NodeRef> texts, others;
@@ -118,6 +75,12 @@ Failure problemIn(const rapidjson::Value& problem) {
   return Failure(cli::EXIT_CODE_CODE_ERROR, words + "\n    " + text + "\n    " + before + "^");
 }
 
+bool isPackage(const rapidjson::Value& problem) {
+  if (!problem.IsObject()) return false;
+  auto member = problem.FindMember("isPackage");
+  return member != problem.MemberEnd() && member->value.IsTrue();
+}
+
 // The answer is what a worker wrote: each of its texts goes to a module that was asked for.
 StrippedModules readAnswer(const ValueGraph& graph, std::vector<ModuleFile> modules, const std::vector<size_t>& sources, bool onlyReached) {
   rapidjson::Document answer;
@@ -127,7 +90,11 @@ StrippedModules readAnswer(const ValueGraph& graph, std::vector<ModuleFile> modu
   answer.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
   if (answer.HasParseError() || !answer.IsObject()) return unusable();
   auto problem = answer.FindMember("problem");
-  if (problem != answer.MemberEnd()) return problemIn(problem->value);
+  if (problem != answer.MemberEnd()) {
+    auto failure = problemIn(problem->value);
+    if (onlyReached && isPackage(problem->value)) return NeedsPackages{failure};
+    return failure;
+  }
 
   auto code = answer.FindMember("code");
   auto others = answer.FindMember("others");

@@ -16,8 +16,13 @@
 
 namespace glovebox::project {
 
+// Of a project: an import leads to a package, which takes a bundler (tools/project/package-bundler.h). The failure is for where there is none.
+struct NeedsPackages {
+  cli::Failure failure;
+};
+
 // What is wrong with a module names it, and the line and column where that is known.
-using StrippedModules = kj::OneOf<std::vector<cli::ModuleFile>, cli::Failure>;
+using StrippedModules = kj::OneOf<std::vector<cli::ModuleFile>, cli::Failure, NeedsPackages>;
 
 // Everything that is given to it is stripped by one worker, so it serves one project. The worker is started when it is first needed, is
 // warm from then on, and another takes its place when it met a limit or died.

@@ -23,10 +23,15 @@ export interface Options {
   virtualModules: [string, string][];
 }
 
+// Where packages come from.
+export type Source = "registry" | "folder";
+
 export interface Bundle {
   mainModule: string;
   modules: Module[];
   warnings: Message[];
+  // Imports that lead nowhere where that is expected (`try { require("x") }`).
+  unresolved: Message[];
 }
 
 // What the runtime has, or tells by itself that it has not.
@@ -44,11 +49,13 @@ const LOADERS: Record<string, "text" | "copy" | "js" | "jsx" | "ts" | "tsx" | "j
   ".css": "text", ".txt": "text", ".html": "text", ".sql": "text", ".md": "text", ".wasm": "copy", ".bin": "copy",
 };
 
+const EXPECTED = "ignored-dynamic-import";
+
 const MAIN = "bundle.js";
 const FOLDER = "/:out";   // no file of a project lies there
 
-export async function bundle(entry: string, options: Options): Promise<Bundle> {
-  const result = await attempt(() => run({
+export async function bundle(entry: string, options: Options, source: Source): Promise<Bundle> {
+  const result = await attempt(source, () => run({
     ...common(options),
     entryPoints: [{ in: "/" + entry, out: MAIN.slice(0, -3) }],
     bundle: true,
@@ -66,7 +73,8 @@ export async function bundle(entry: string, options: Options): Promise<Bundle> {
     else if (name.endsWith(".wasm")) modules.push([name, "wasm", contents]);
     else if (!name.endsWith(".css")) modules.push([name, "data", contents]);
   }
-  return { mainModule: MAIN, modules, warnings: result.warnings.map(read) };
+  const isExpected = ({ id }: { id: string }) => id === EXPECTED;
+  return { mainModule: MAIN, modules, warnings: result.warnings.filter((warning) => !isExpected(warning)).map(read), unresolved: result.warnings.filter(isExpected).map(read) };
 }
 
 function common(options: Options): BuildOptions {
@@ -82,6 +90,7 @@ function common(options: Options): BuildOptions {
     ...(options.jsxImportSource === null ? {} : { jsxImportSource: options.jsxImportSource }),
     legalComments: "none",
     treeShaking: true,
+    logOverride: { [EXPECTED]: "warning" },
   };
 }
 
@@ -105,21 +114,22 @@ function virtualModules(modules: [string, string][]): Plugin {
 function escape(text: string): string { return text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"); }
 
 // With words about what to do.
-async function attempt<T>(build: () => Promise<T>): Promise<T> {
+async function attempt<T>(source: Source, build: () => Promise<T>): Promise<T> {
   try {
     return await build();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    for (const message of error.messages) message.text = explain(message.text);
+    for (const message of error.messages) message.text = explain(message.text, source);
     throw error;
   }
 }
 
-function explain(text: string): string {
+function explain(text: string, source: Source): string {
   const specifier = /^Could not resolve "([^"]+)"/.exec(text)?.[1];
   if (specifier === undefined || /^[./#]/.test(specifier)) return text;
   const name = /^(?:@[^/]+\/)?[^/]+/.exec(specifier)![0];
   if (files.has(`/node_modules/${name}/package.json`)) return text;
+  if (source === "folder") return `Could not resolve "${specifier}": the package "${name}" is in no node_modules folder of the project. Install it there: npm install ${name}`;
   return `Could not resolve "${specifier}": the package "${name}" is not among the dependencies in package.json. Add it there, or name it in \`externals\` if the worker gets it from elsewhere.`;
 }
 
@@ -156,7 +166,7 @@ export async function transform(entry: string, options: Options): Promise<Bundle
     const code = fresh.filter((name) => CODE.test(name));
     for (const name of fresh) if (!CODE.test(name)) modules.push(asIs(name));
     if (code.length === 0) continue;
-    const result = await attempt(() => run({
+    const result = await attempt("registry", () => run({
       ...common(options),
       entryPoints: code.map((name) => ({ in: "/" + name, out: nameOf(name).slice(0, -3) })),
       bundle: true,
@@ -164,10 +174,10 @@ export async function transform(entry: string, options: Options): Promise<Bundle
       plugins: [links],
     }));
     for (const { path, text } of result.outputFiles) modules.push([path.slice(FOLDER.length + 1), "js", text]);
-    warnings.push(...result.warnings.map(read));
+    warnings.push(...result.warnings.filter(({ id }) => id !== EXPECTED).map(read));
   }
   modules.sort(([a], [b]) => a < b ? -1 : 1);
-  return { mainModule: nameOf(entry), modules, warnings };
+  return { mainModule: nameOf(entry), modules, warnings, unresolved: [] };
 }
 
 function nameOf(file: string): string { return file.replace(CODE, ".js"); }

@@ -33,7 +33,7 @@ export async function run(options: BuildOptions): Promise<BuildResult<{ write: f
   }
 }
 
-const MESSAGES_MAX = 20;
+const MESSAGES_MAX = 500;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

@@ -8,6 +8,7 @@ import { bundle, transform } from "./bundle.ts";
 import type { Bundle, Options } from "./bundle.ts";
 import { files } from "./esbuild.ts";
 import { install } from "./install.ts";
+import { neededPackages } from "./local.ts";
 import { Packages } from "./packages.ts";
 import type { Registry } from "./packages.ts";
 import { Problem } from "./problem.ts";
@@ -27,10 +28,16 @@ interface Request {
   entryPoint: string | null;
   bundle: boolean;
   options: Options;
-  registry: Registry;
+  // Null: packages lie in the project's folder.
+  registry: Registry | null;
+  // Then: packages that were needed, and are not there.
+  absent?: string[];
 }
 
-type Answer = Bundle & { wrangler: WranglerConfig | null } | { problems: Message[] };
+// `needed`: folders of packages, to be given with the next request if they are there.
+type Answer = Omit<Bundle, "unresolved"> & { wrangler: WranglerConfig | null } | { problems: Message[] } | { needed: string[] };
+
+const PROBLEMS_SHOWN_MAX = 20;
 
 const packages = new Packages();
 const encoder = new TextEncoder();
@@ -59,14 +66,20 @@ async function create(request: Request): Promise<Answer> {
     for (const [name, body] of given) files.add("/" + name, typeof body === "string" ? encoder.encode(body) : body);
     // Packages that came along are there; nothing is added to them.
     const isInstalled = [...given.keys()].some((name) => name.startsWith("node_modules/"));
-    if (request.bundle && !isInstalled && project.manifest.dependencies.size > 0) {
-      const installed = await install(project.manifest, project.lock, packages, request.registry, warnings);
+    const { registry } = request;
+    if (request.bundle && registry !== null && !isInstalled && project.manifest.dependencies.size > 0) {
+      const installed = await install(project.manifest, project.lock, packages, registry, warnings);
       for (const [path, of] of installed) for (const [name, body] of of) files.add(`/${path}/${name}`, body);
     }
-    const made = await (request.bundle ? bundle : transform)(project.entry, request.options);
-    return { ...made, warnings: [...warnings.map((text) => ({ text, file: "", line: 0, column: 0, lineText: "" })), ...made.warnings], wrangler: project.wrangler ?? null };
+    const made = await (request.bundle ? bundle(project.entry, request.options, registry === null ? "folder" : "registry") : transform(project.entry, request.options));
+    const needed = registry === null ? neededPackages(made.unresolved, new Set(request.absent)) : [];
+    if (needed.length > 0) return { needed };
+    return { mainModule: made.mainModule, modules: made.modules, warnings: [...warnings.map((text) => ({ text, file: "", line: 0, column: 0, lineText: "" })), ...made.warnings], wrangler: project.wrangler ?? null };
   } catch (error) {
-    if (error instanceof Problem) return { problems: error.messages };
+    if (error instanceof Problem) {
+      const needed = request.registry === null ? neededPackages(error.messages, new Set(request.absent)) : [];
+      return needed.length > 0 ? { needed } : { problems: error.messages.slice(0, PROBLEMS_SHOWN_MAX) };
+    }
     // Go does not survive a stack that overflows; whoever asked ends this worker when it throws.
     throw error instanceof RangeError ? new Error("Something in it, or in a package that it needs, is nested too deeply or too large.") : error;
   } finally {

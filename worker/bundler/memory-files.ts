@@ -43,6 +43,7 @@ export class MemoryFiles {
   }
 
   has(path: string): boolean { return this.#files.has(path); }
+  hasFolder(path: string): boolean { return this.#folders.has(path); }
   get(path: string): Uint8Array | undefined { return this.#files.get(path); }
 
   // -- Node's interface, as far as Go uses it ----------------------------------------------------------------------------------

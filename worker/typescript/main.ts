@@ -24,7 +24,8 @@ interface Request {
 }
 
 // `code` in the order of the sources; null: not reached. Or what is wrong, and where: line and column from 1, 0 if that is not known.
-type Answer = { code: (string | null)[]; others: string[] } | { problem: { module: string; line: number; column: number; message: string; text: string } };
+// `isPackage`: it is an import of one, which takes a bundler.
+type Answer = { code: (string | null)[]; others: string[] } | { problem: { module: string; line: number; column: number; message: string; text: string; isPackage: boolean } };
 
 export default {
   strip({ sources, others, main }: Request): Answer {
@@ -73,7 +74,7 @@ function link(code: string, source: string, name: string, names: ReadonlySet<str
   for (const { specifier, start, end: after } of imports) {
     const found = resolve(specifier, name, names);
     if (found === undefined) {
-      if (pending !== undefined && !BUILT_IN.test(specifier)) throw new Problem(unresolved(specifier), offsetIn(source, code, start, specifier));
+      if (pending !== undefined && !BUILT_IN.test(specifier)) throw new Problem(unresolved(specifier), offsetIn(source, code, start, specifier), !IS_PATH.test(specifier));
       continue;
     }
     pending?.push(found.name);
@@ -83,9 +84,11 @@ function link(code: string, source: string, name: string, names: ReadonlySet<str
   return linked + code.slice(end);
 }
 
+const IS_PATH = /^\.{0,2}\//;
+
 function unresolved(specifier: string): string {
-  if (/^\.{0,2}\//.test(specifier)) return `"${specifier}" leads to no module of the project: no such file, or no rule makes files of its name modules.`;
-  return `"${specifier}" is a package, and packages have to be bundled first, for example: esbuild --bundle --format=esm --external:cloudflare:* --external:node:*`;
+  if (IS_PATH.test(specifier)) return `"${specifier}" leads to no module of the project: no such file, or no rule makes files of its name modules.`;
+  return `"${specifier}" is a package, and the project's folder has no node_modules. Install what it needs: npm install`;
 }
 
 // Types leave lines where they are, and move columns.
@@ -98,10 +101,10 @@ function offsetIn(source: string, code: string, start: number, specifier: string
 
 const TEXT_SHOWN_MAX = 160;
 
-function describe(module: string, source: string, { message, offset }: Problem) {
-  if (offset === undefined) return { module, line: 0, column: 0, message, text: "" };
+function describe(module: string, source: string, { message, offset, isPackage }: Problem) {
+  if (offset === undefined) return { module, line: 0, column: 0, message, text: "", isPackage };
   const before = source.slice(0, offset).split("\n");
   const column = before.at(-1)!.length + 1;
   const text = source.split("\n", before.length)[before.length - 1]!.replace(/\r$/, "");
-  return { module, line: before.length, column, message, text: text.length > TEXT_SHOWN_MAX ? "" : text };
+  return { module, line: before.length, column, message, text: text.length > TEXT_SHOWN_MAX ? "" : text, isPackage };
 }

@@ -9,9 +9,11 @@ import { TokenType as tt } from "sucrase/dist/esm/parser/tokenizer/types.js";
 // What is wrong with a module, at an offset of its text; undefined if the place is not known.
 export class Problem extends Error {
   readonly offset: number | undefined;
-  constructor(message: string, offset: number | undefined) {
+  readonly isPackage: boolean;
+  constructor(message: string, offset: number | undefined, isPackage = false) {
     super(message);
     this.offset = offset;
+    this.isPackage = isPackage;
   }
 }
 

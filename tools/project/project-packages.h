@@ -1,0 +1,30 @@
+#pragma once
+// The files of a project and of the packages in its node_modules, as bytes for a bundler (tools/project/package-bundler.h). Nothing is parsed here.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tools/project/project-config.h"
+
+namespace glovebox::project {
+
+struct NamedFile {
+  std::string name;   // relative to the project's folder: "src/index.ts", "node_modules/hono/package.json"
+  std::string content;
+};
+
+bool hasPackages(const ProjectConfig& config);
+
+// Those below the main module's folder that could be modules, the main one first, and what a bundler wants to know beside the configuration
+// (package.json, tsconfig.json). Throws cli::Failure.
+std::vector<NamedFile> readSources(const ProjectConfig& config);
+
+// A place of a package, and of nothing else: "node_modules/@scope/name", "node_modules/a/node_modules/b".
+bool isPackagePlace(std::string_view path);
+
+// All files of a package but those that nothing imports (declarations, source maps), with the packages inside, which are its own. Links may lead to where
+// the project's own packages are, and nowhere else. Nothing: there is no such package. Throws cli::Failure.
+std::optional<std::vector<NamedFile>> readPackage(const ProjectConfig& config, const std::string& place);
+
+}  // namespace glovebox::project
