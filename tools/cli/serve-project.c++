@@ -40,6 +40,9 @@ int serveProject(const ServeOptions& options) {
       log.say("warn", "'" + worker + "' is started again");
     });
     auto loaded = host.load(std::move(projects), project::Lifetime::RESTARTED).wait(session.waitScope());
+    // The files stay as they are.
+    bundler.rest();
+    session.endBundlers();
     if (loaded.is<Failure>()) throw loaded.get<Failure>();
     auto worker = loaded.get<rpc::Worker::Client>();
     auto entrypoint = worker.getEntrypointRequest().send().getEntrypoint();

@@ -57,11 +57,14 @@ rpc::Supervisor::Client Session::startBundlers(const WorkerLimits& limits) {
   });
 }
 
+void Session::endBundlers() {
+  if (bundlers_.get() == nullptr) return;
+  bundlers_->shutdown().wait(port_.waitScope());
+  bundlers_ = nullptr;
+}
+
 void Session::close() {
-  if (bundlers_.get() != nullptr) {
-    bundlers_->shutdown().wait(port_.waitScope());
-    bundlers_ = nullptr;
-  }
+  endBundlers();
   if (embedded_.get() != nullptr) {
     embedded_->shutdown().wait(port_.waitScope());
     embedded_ = nullptr;

@@ -33,6 +33,8 @@ class Session {
 
   // A supervisor of their own for workers that bundle, in this process wherever the other is: its policy has to allow them more memory.
   rpc::Supervisor::Client startBundlers(const WorkerLimits& limits);
+  // When nobody holds anything of it.
+  void endBundlers();
 
   // An embedded supervisor's workers are gone when it returns.
   void close();

@@ -30,6 +30,9 @@ class PackageBundler {
   // The main module first. One project at a time. Outlives what it is asked for.
   kj::Promise<StrippedModules> bundle(ProjectConfig config);
 
+  // Lets go of worker and supervisor until they are needed again.
+  void rest() { worker_ = nullptr; supervisor_ = nullptr; }
+
  private:
   struct Bundling;
 
