@@ -6,8 +6,11 @@ import { RpcTarget } from "../../ipc/js/receiver.ts";
 import { Integrity } from "./package-cache.ts";
 import type { Document, PackageCache } from "./package-cache.ts";
 
-// What fits into one answer to a worker, nearly.
-const BODY_BYTES_MAX = 31 << 20;
+// Documents of some packages have 50 MB, by registries that know no short form.
+const BODY_BYTES_MAX = 96 << 20;
+// What is larger does not fit into one answer to a worker, or hardly.
+const STREAMED_BYTES = 16 << 20;
+const CHUNK_BYTES = 64 << 10;
 const FETCH_MS_MAX = 60_000;
 // Of one createWorker().
 const REQUESTS_MAX = 10_000;
@@ -96,14 +99,14 @@ export class RegistryForWorker extends RpcTarget {
     this.#registry = registry;
   }
 
-  async packument(name: unknown, tag: unknown): Promise<{ tag: string; body: Uint8Array | null }> {
+  async packument(name: unknown, tag: unknown): Promise<{ tag: string; body: Uint8Array | ReadableStream<Uint8Array> | null }> {
     this.#count();
     const document = await this.#registry.document(checkName(name));
     if (tag === document.hash) return { tag: document.hash, body: null };
     return { tag: document.hash, body: this.#given(document.body) };
   }
 
-  async tarball(name: unknown, version: unknown, integrity: unknown, url: unknown): Promise<Uint8Array> {
+  async tarball(name: unknown, version: unknown, integrity: unknown, url: unknown): Promise<Uint8Array | ReadableStream<Uint8Array>> {
     this.#count();
     const checked = checkName(name);
     if (typeof version !== "string" || version.length > 256 || !VERSION.test(version)) throw new TypeError(`${quoted(version)} is no version of a package.`);
@@ -116,11 +119,19 @@ export class RegistryForWorker extends RpcTarget {
     if (++this.#requests > REQUESTS_MAX) throw new RangeError(`One project may ask the registry ${REQUESTS_MAX} times.`);
   }
 
-  #given(body: Uint8Array): Uint8Array {
+  #given(body: Uint8Array): Uint8Array | ReadableStream<Uint8Array> {
     this.#bytes += body.length;
     if (this.#bytes > BYTES_MAX) throw new RangeError(`One project may get ${BYTES_MAX >> 20} MiB from the registry.`);
-    // A copy: what shares its buffer is not to be sent.
-    return new Uint8Array(body);
+    // Copies: what shares its buffer is not to be sent.
+    if (body.length <= STREAMED_BYTES) return new Uint8Array(body);
+    let at = 0;
+    return new ReadableStream({
+      type: "bytes",
+      pull(controller) {
+        controller.enqueue(new Uint8Array(body.subarray(at, at += CHUNK_BYTES)));
+        if (at >= body.length) controller.close();
+      },
+    });
   }
 }
 

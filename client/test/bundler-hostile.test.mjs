@@ -1,7 +1,9 @@
 // Packages and projects that mean harm: what they reach is an error in words, and the next project is made as ever.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -66,6 +68,18 @@ test("what is not what was published is refused, and is not in the cache either"
   hostile("weak", bytes, { integrity: "sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk=" });
   assert.match((await failure(using("weak"))).message, /is no integrity hash for weak@1\.0\.0; expected sha512-/);
   assert.match((await failure(using("nowhere-to-be-found"))).message, /The registry http:\/\/127\.0\.0\.1:\d+\/ has no package "nowhere-to-be-found"/);
+});
+
+test("documents that are no documents are told as that", async () => {
+  for (const text of ["", "{", "[]", "null", '"x"', "{]", '{"versions":}', '{"versions":{"1.0.0":}}', '{"versions":{"1.0.0":{"dist":5]}}', '{"versions":{"1.0.0":{"a":"b}}', '{"versions":{"1.0.0":{}} "x":1}', '{"versions"', '{"versions":5 5}', "{1:2}"]) {
+    const broken = createServer((_, response) => response.end(text)).listen(0, "127.0.0.1");
+    await once(broken, "listening");
+    const error = await failure(create({ "src/index.ts": "", "package.json": '{"dependencies":{"broken":"1"}}' }, { registry: `http://127.0.0.1:${broken.address().port}/` })).finally(() => broken.close());
+    assert.match(error.message, /The registry's document of the package "broken" is no JSON|There is no version of "broken" for "1"/, text);
+  }
+  // Strings with everything that ends something else.
+  registry.add("strings", "1.0.0", { "index.js": "export default 'strings';" }, { main: "index.js", description: '"}],{[\\"\\', keywords: ["\\\"", "}"] });
+  assert.match((await using("strings")).modules["bundle.js"], /"strings"/);
 });
 
 test("documents, manifests and sources that are bombs end in words, and the next project is made", async () => {

@@ -107,6 +107,14 @@ test("a lock file is what counts, and asks the registry for no document", async 
   assert.match((await failure(create(files('{"lockfileVersion":1}')))).message, /The lock file has the version 1, expected 2 or 3/);
 });
 
+test("documents of tens of megabytes are read", async () => {
+  registry.add("wordy", "1.0.0", { "index.js": "export default 'wordy';" }, { main: "index.js" });
+  registry.document("wordy").readme = "é".repeat(20 << 20);
+  assert.equal(await result({ "src/index.ts": `import it from "wordy"; ${run("it")}`, "package.json": dependencies({ wordy: "1" }) }), "wordy");
+  registry.add("wordier", "1.0.0", {}, { main: "index.js" }).document("wordier").readme = "x".repeat(97 << 20);
+  assert.match((await failure(create({ "src/index.ts": "", "package.json": dependencies({ wordier: "1" }) }))).message, /has more than 96 MiB, which is the most that is taken/);
+});
+
 test("exports are resolved for workers, and what is not used is left out", async () => {
   registry.add("conditional", "1.0.0", {
     "worker.js": "export default 'workerd'; export const unused = 'NOT USED';", "node.js": "export default 'node';", "custom.js": "export default 'custom';",

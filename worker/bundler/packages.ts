@@ -1,16 +1,20 @@
 // What the registry says, made small and kept: the next project mostly needs the same. Documents and tarballs come as bytes from the caller,
 // who fetches and caches them and reads none (client/src/registry.ts).
 
+import { membersOf, parse } from "./json-members.ts";
 import { problem } from "./problem.ts";
 import { unpack } from "./tarball.ts";
 
 // The one capability of the bundler. It refuses what is not a name or a version.
 export interface Registry {
   // The document of a package: as bytes, or null if it is the one with that tag still. Rejects if there is none.
-  packument(name: string, tag: string | null): Promise<{ tag: string; body: Uint8Array | null }>;
+  packument(name: string, tag: string | null): Promise<{ tag: string; body: Body | null }>;
   // Bytes with that hash. `url`: where the registry says that it is; it need not be believed.
-  tarball(name: string, version: string, integrity: string, url: string | null): Promise<Uint8Array>;
+  tarball(name: string, version: string, integrity: string, url: string | null): Promise<Body>;
 }
+
+// What is large comes as a stream.
+type Body = Uint8Array | ReadableStream<Uint8Array>;
 
 export interface Version {
   readonly version: string;
@@ -43,7 +47,7 @@ export class Packages {
     const known = this.#packuments.get(name);
     const { tag, body } = await asked(registry.packument(name, known?.tag ?? null));
     let packument = known?.packument;
-    if (body !== null) packument = readPackument(body, name);
+    if (body !== null) packument = readPackument(await asked(whole(body)), name);
     if (packument === undefined) throw problem(`The registry's document of the package "${name}" did not come.`);
     this.#packuments.delete(name);
     this.#packuments.set(name, { tag, packument });
@@ -58,7 +62,7 @@ export class Packages {
       this.#files.set(integrity, known);
       return known.files;
     }
-    const files = await unpack(await asked(registry.tarball(name, version, integrity, url)), `${name}@${version}`);
+    const files = await unpack(await asked(registry.tarball(name, version, integrity, url).then(whole)), `${name}@${version}`);
     let size = 0;
     for (const body of files.values()) size += body.length;
     if (!this.#files.has(integrity)) {
@@ -74,6 +78,10 @@ export class Packages {
   }
 }
 
+async function whole(body: Body): Promise<Uint8Array> {
+  return body instanceof Uint8Array ? body : new Uint8Array(await new Response(body as ReadableStream<Uint8Array<ArrayBuffer>>).arrayBuffer());
+}
+
 // What the registry refuses is wrong with the project.
 async function asked<T>(answer: Promise<T>): Promise<T> {
   try {
@@ -83,18 +91,20 @@ async function asked<T>(answer: Promise<T>): Promise<T> {
   }
 }
 
-const decoder = new TextDecoder();
-
 function readPackument(body: Uint8Array, name: string): Packument {
-  let json: unknown;
+  let tags = new Map<string, string>();
+  const versions = new Map<string, Version>();
   try {
-    json = JSON.parse(decoder.decode(body));
-  } catch {
+    for (const [member, value] of membersOf(body)) {
+      if (member === "dist-tags") tags = texts(parse(value));
+      if (member !== "versions") continue;
+      for (const [version, manifest] of membersOf(value)) versions.set(version, readVersion(version, fields(parse(manifest))));
+    }
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
     throw problem(`The registry's document of the package "${name}" is no JSON.`);
   }
-  const versions = new Map<string, Version>();
-  for (const [version, manifest] of entries(fields(json).versions)) versions.set(version, readVersion(version, fields(manifest)));
-  return { tags: texts(fields(json)["dist-tags"]), versions };
+  return { tags, versions };
 }
 
 // Of a manifest: of a registry's document, or of an entry in a lock file.
