@@ -15,6 +15,7 @@ import { checkUrl, Registry, RegistryForWorker, registryUrl } from "./registry.t
 
 // Measured: 250 to 300 MiB for a hundred kB of code, half of them esbuild itself.
 const LIMITS = { memoryMb: 768, cpuMs: 60_000, wallMs: 300_000, startupCpuMs: 10_000 };
+const CACHE_MB_MAX = 2048;
 const NAME = "bundler";
 // The files travel in one call.
 const FILES_BYTES_MAX = 30 << 20;
@@ -55,6 +56,8 @@ export interface BundlerOptions {
   glovebox?: Glovebox;
   // Where packages are kept. Absent: glovebox/packages in the user's cache folder.
   cacheFolder?: string;
+  // How much of them, in MiB. Absent: 2,048.
+  cacheMbMax?: number;
 }
 
 export interface BundleMessage {
@@ -86,12 +89,13 @@ export class Bundler {
   #closed = false;
 
   constructor(options: BundlerOptions = {}) {
-    checkNames(options, ["glovebox", "cacheFolder"], "createBundler()");
-    const { glovebox, cacheFolder } = options;
+    checkNames(options, ["glovebox", "cacheFolder", "cacheMbMax"], "createBundler()");
+    const { glovebox, cacheFolder, cacheMbMax = CACHE_MB_MAX } = options;
     if (glovebox !== undefined && !(glovebox instanceof Glovebox)) throw wrong("glovebox", "what connect() gives", glovebox);
     if (cacheFolder !== undefined && (typeof cacheFolder !== "string" || cacheFolder === "")) throw wrong("cacheFolder", "the path of a folder", cacheFolder);
+    if (!Number.isSafeInteger(cacheMbMax) || cacheMbMax < 1) throw wrong("cacheMbMax", "a whole number of MiB, at least 1", cacheMbMax);
     this.#given = glovebox;
-    this.#cache = new PackageCache(cacheFolder ?? defaultCacheFolder());
+    this.#cache = new PackageCache(cacheFolder ?? defaultCacheFolder(), cacheMbMax * 2 ** 20);
   }
 
   async createWorker(options: CreateWorkerOptions): Promise<CreateWorkerResult> {
@@ -114,8 +118,7 @@ export class Bundler {
   #registry(url: string | undefined): Registry {
     const key = url ?? "";
     let registry = this.#registries.get(key);
-    // npm's configuration may be another later, and so may its being there.
-    if (registry === undefined || url === undefined) this.#registries.set(key, registry = new Registry(registryUrl(url), this.#cache));
+    if (registry === undefined) this.#registries.set(key, registry = new Registry(() => registryUrl(url), this.#cache));
     return registry;
   }
 
@@ -143,7 +146,7 @@ export class Bundler {
 
   async #open(): Promise<WorkerLoader> {
     try {
-      const glovebox = this.#given ?? await (this.#own ??= connect({ console: "ignore", supervisor: { poolSize: 1, limits: LIMITS } }));
+      const glovebox = this.#given ?? await (this.#own ??= connect({ console: "ignore", supervisor: { poolSize: 1, codeCacheMbMax: 0, limits: LIMITS } }));
       // When the supervisor is lost, the next project gets another.
       if (this.#given === undefined) void glovebox.closed.then(() => { this.#own = this.#loader = undefined; });
       return glovebox.createLoader({ limits: LIMITS });

@@ -1,9 +1,9 @@
 // What was fetched from a package registry, on the disk. Tarballs lie under the hash of what is in them; a registry's documents under a hash of
 // the registry and the name, with a hash of their own. So what is damaged, or was changed by somebody, is noticed when it is read, and fetched again.
-// Files appear whole or not at all, and any number of programs may share a folder.
+// Files appear whole or not at all, and any number of programs may share a folder. It has a bound: beyond it, what was not used for longest is deleted.
 
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import * as path from "node:path";
 
@@ -24,20 +24,29 @@ export function defaultCacheFolder(): string {
 
 export class PackageCache {
   readonly folder: string;
+  readonly #bytesMax: number;
+  // Since the folder was last measured.
+  #written = Infinity;
 
-  constructor(folder: string) { this.folder = folder; }
+  constructor(folder: string, bytesMax: number) {
+    this.folder = folder;
+    this.#bytesMax = bytesMax;
+  }
 
   async tarball(integrity: Integrity): Promise<Uint8Array | undefined> {
     const file = this.#tarballFile(integrity);
     const body = await read(file);
     if (body === undefined) return undefined;
-    if (integrity.fits(body)) return body;
+    if (integrity.fits(body)) {
+      await this.#use(file);
+      return body;
+    }
     await rm(file, { force: true });
     return undefined;
   }
 
   // `body` fits.
-  async keepTarball(integrity: Integrity, body: Uint8Array): Promise<void> { await write(this.#tarballFile(integrity), body); }
+  async keepTarball(integrity: Integrity, body: Uint8Array): Promise<void> { await this.#write(this.#tarballFile(integrity), body); }
 
   async document(registry: string, name: string): Promise<Document | undefined> {
     const file = this.#documentFile(registry, name);
@@ -59,8 +68,41 @@ export class PackageCache {
   async keepDocument(registry: string, name: string, etag: string, time: number, body: Uint8Array): Promise<Document> {
     const hash = hashOf(body);
     const head = Buffer.from(JSON.stringify({ registry, name, etag, time, hash }) + "\n");
-    await write(this.#documentFile(registry, name), Buffer.concat([head, body]));
+    await this.#write(this.#documentFile(registry, name), Buffer.concat([head, body]));
     return { etag, time, body, hash };
+  }
+
+  async #write(file: string, body: Uint8Array): Promise<void> {
+    await write(file, body);
+    this.#written += body.length;
+    if (this.#written > this.#bytesMax / 16) await this.#prune();
+  }
+
+  // A document is written anew when it is checked, a tarball never.
+  async #use(file: string): Promise<void> {
+    const { mtimeMs } = await stat(file);
+    if (Date.now() - mtimeMs > DAY_MS) await utimes(file, new Date(), new Date());
+  }
+
+  async #prune(): Promise<void> {
+    this.#written = 0;
+    const files: { file: string; size: number; mtimeMs: number }[] = [];
+    for (const entry of await readdir(this.folder, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const file = path.join(entry.parentPath ?? entry.path, entry.name);
+      // Another program may delete it meanwhile.
+      const { size, mtimeMs } = await stat(file).catch(() => ({ size: 0, mtimeMs: 0 }));
+      files.push({ file, size, mtimeMs });
+    }
+    let total = files.reduce((sum, { size }) => sum + size, 0);
+    if (total <= this.#bytesMax) return;
+    files.sort((a, b) => a.mtimeMs - b.mtimeMs);
+    // Some more, so that it is not measured again at once.
+    for (const { file, size } of files) {
+      if (total <= this.#bytesMax / 4 * 3) break;
+      await rm(file, { force: true });
+      total -= size;
+    }
   }
 
   #tarballFile({ algorithm, hex }: Integrity): string { return path.join(this.folder, "tarballs", algorithm, hex.slice(0, 2), hex.slice(2)); }
@@ -96,6 +138,7 @@ export class Integrity {
 }
 
 const NEWLINE = 0x0a;
+const DAY_MS = 86_400_000;
 
 function hashOf(body: Uint8Array): string { return createHash("sha256").update(body).digest("hex"); }
 

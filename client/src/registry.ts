@@ -24,19 +24,19 @@ const DOWN_MS = 30_000;
 const down = new Map<string, number>();
 
 export class Registry {
-  readonly #url: Promise<string>;
+  readonly #askUrl: () => Promise<string>;
   readonly #cache: PackageCache;
   // Requests under way, so that two who ask for one thing at once fetch it once.
   readonly #underWay = new Map<string, Promise<unknown>>();
 
-  constructor(url: Promise<string>, cache: PackageCache) {
-    this.#url = url;
+  // `url`: asked when something is wanted.
+  constructor(url: () => Promise<string>, cache: PackageCache) {
+    this.#askUrl = url;
     this.#cache = cache;
-    url.catch(() => {});
   }
 
   async document(name: string): Promise<Document> {
-    const url = await this.#url;
+    const url = await this.#askUrl();
     const kept = await this.#cache.document(url, name);
     if (kept !== undefined && (Date.now() - kept.time < FRESH_MS || Date.now() - (down.get(url) ?? 0) < DOWN_MS)) return kept;
     return this.#once(`document ${name}`, () => this.#fetchDocument(url, name, kept));
@@ -64,7 +64,7 @@ export class Registry {
     const kept = await this.#cache.tarball(integrity);
     if (kept !== undefined) return kept;
     return this.#once(`tarball ${integrity} ${name} ${version}`, async () => {
-      const url = await this.#url;
+      const url = await this.#askUrl();
       // Where the registry says that it is, if that is the registry; otherwise where registries have it.
       const where = said !== null && said.startsWith(url) && URL.canParse(said) && new URL(said).href === said
         ? said : `${url}${name}/-/${name.slice(name.indexOf("/") + 1)}-${version}.tgz`;

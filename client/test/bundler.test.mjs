@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -162,6 +163,26 @@ test("what is in the cache is checked when it is read, and fetched again if it w
   assert.equal(await fresh(), "right");
   assert.equal(registry.requests.length, 4);
   assert.equal(kept().length, 2);
+});
+
+test("the cache has a bound, and what was not used for longest goes first", async () => {
+  const cacheFolder = path.join(folder, "bounded");
+  const small = createBundler({ cacheFolder, cacheMbMax: 1 });
+  const size = () => readdirSync(cacheFolder, { recursive: true }).map((file) => statSync(path.join(cacheFolder, file))).reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0);
+  try {
+    for (let i = 0; i < 6; i++) {
+      registry.add(`bulky-${i}`, "1.0.0", { "index.js": `export default ${i};`, "noise.txt": randomBytes(300_000).toString("base64") }, { main: "index.js" });
+      await small.createWorker({ files: { "src/index.ts": `import "bulky-${i}";`, "package.json": dependencies({ [`bulky-${i}`]: "1" }) }, registry: registry.url });
+      assert.ok(size() <= 1 << 20, `${size()}`);
+    }
+    assert.ok(size() > 300_000);
+    registry.requests.length = 0;
+    const again = createBundler({ cacheFolder, cacheMbMax: 1 });
+    await again.createWorker({ files: { "src/index.ts": "", "package.json": dependencies({ "bulky-5": "1" }) }, registry: registry.url }).finally(() => again.close());
+    assert.deepEqual(registry.requests, []);
+  } finally {
+    await small.close();
+  }
 });
 
 // -- Sources ---------------------------------------------------------------------------------------------------------------------

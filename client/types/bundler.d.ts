@@ -30,6 +30,8 @@ export interface BundlerOptions {
    * Absent: `glovebox/packages` in the user's cache folder (`XDG_CACHE_HOME`, or `~/.cache`).
    */
   cacheFolder?: string | undefined;
+  /** How much of it, in MiB; beyond, what was not used for longest is deleted. Absent: 2,048. */
+  cacheMbMax?: number | undefined;
 }
 
 export class Bundler implements AsyncDisposable {
