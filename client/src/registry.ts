@@ -19,6 +19,7 @@ const BYTES_MAX = 1 << 30;
 const FRESH_MS = 300_000;
 // After a failure, what is kept is used for so long without asking again.
 const DOWN_MS = 30_000;
+const LATEST_KEPT = 2_000;
 
 // When registries last could not be reached.
 const down = new Map<string, number>();
@@ -26,6 +27,8 @@ const down = new Map<string, number>();
 export class Registry {
   readonly #askUrl: () => Promise<string>;
   readonly #cache: PackageCache;
+  // Hashes of documents by name, as of late: who has one of these is told so without reading it once more.
+  readonly #latest = new Map<string, { hash: string; time: number }>();
   // Requests under way, so that two who ask for one thing at once fetch it once.
   readonly #underWay = new Map<string, Promise<unknown>>();
 
@@ -35,7 +38,19 @@ export class Registry {
     this.#cache = cache;
   }
 
+  isLatest(name: string, hash: unknown): boolean {
+    const latest = this.#latest.get(name);
+    return latest !== undefined && latest.hash === hash && Date.now() - latest.time < FRESH_MS;
+  }
+
   async document(name: string): Promise<Document> {
+    const document = await this.#document(name);
+    this.#latest.set(name, { hash: document.hash, time: document.time });
+    if (this.#latest.size > LATEST_KEPT) this.#latest.delete(this.#latest.keys().next().value!);
+    return document;
+  }
+
+  async #document(name: string): Promise<Document> {
     const url = await this.#askUrl();
     const kept = await this.#cache.document(url, name);
     if (kept !== undefined && (Date.now() - kept.time < FRESH_MS || Date.now() - (down.get(url) ?? 0) < DOWN_MS)) return kept;
@@ -101,7 +116,9 @@ export class RegistryForWorker extends RpcTarget {
 
   async packument(name: unknown, tag: unknown): Promise<{ tag: string; body: Uint8Array | ReadableStream<Uint8Array> | null }> {
     this.#count();
-    const document = await this.#registry.document(checkName(name));
+    const checked = checkName(name);
+    if (typeof tag === "string" && this.#registry.isLatest(checked, tag)) return { tag, body: null };
+    const document = await this.#registry.document(checked);
     if (tag === document.hash) return { tag: document.hash, body: null };
     return { tag: document.hash, body: this.#given(document.body) };
   }

@@ -104,6 +104,11 @@ test("a lock file is what counts, and asks the registry for no document", async 
   assert.match(other.message, /^package-lock\.json: The lock file is of another package\.json: the dependency "locked" is "\^2\.0\.0" in it, and "\^1\.0\.0" there/);
   assert.match((await failure(create(files(lock({ integrity: undefined }))))).message, /has no integrity hash/);
   assert.match((await failure(create(files(lock({ version: "1.1.0", integrity: sha512("other") }))))).message, /The tarball of locked@1\.1\.0 is not what was published: its hash is not sha512-/);
+  assert.match((await failure(create(files("")))).message, /^package-lock\.json:1:1: This is no JSON/);
+  const { "package-lock.json": _, ...unlocked } = files("");
+  const warned = await create({ ...unlocked, "yarn.lock": "", "package.json": dependencies({ locked: "^1.0.0" }, { overrides: {} }) });
+  assert.match(warned.warnings[0], /^yarn\.lock is not read: versions are chosen by the ranges/);
+  assert.match(warned.warnings[1], /^`overrides` in package\.json count only where/);
   assert.match((await failure(create(files("{ 1")))).message, /^package-lock\.json:1:3: This is no JSON: /);
   assert.match((await failure(create(files('{"lockfileVersion":1}')))).message, /The lock file has the version 1, expected 2 or 3/);
 });

@@ -62,7 +62,8 @@ async function create(request: Request): Promise<Answer> {
       return typeof body === "object" ? decoder.decode(body) : body;
     };
     const project = readProject(text, request.entryPoint);
-    const warnings: string[] = [];
+    // Where nothing is installed, they mean nothing.
+    const warnings = request.bundle && request.registry !== null ? project.warnings : [];
     for (const [name, body] of given) files.add("/" + name, typeof body === "string" ? encoder.encode(body) : body);
     // Packages that came along are there; nothing is added to them.
     const isInstalled = [...given.keys()].some((name) => name.startsWith("node_modules/"));

@@ -18,6 +18,7 @@ export interface Project {
   readonly manifest: Manifest;
   readonly lock: unknown;   // undefined: there is none
   readonly wrangler: WranglerConfig | undefined;
+  readonly warnings: string[];
 }
 
 type Read = (name: string) => string | undefined;
@@ -32,15 +33,23 @@ export function readProject(read: Read, entryPoint: string | null): Project {
   for (const name of dependencies.keys()) {
     if (!/^(?:@[\w.~-]+\/)?[\w.~-]+$/.test(name) || /(?:^|\/)\.{1,2}$/.test(name)) throw problem(`${JSON.stringify(name)} is no name of a package.`, "package.json");
   }
+  const warnings: string[] = [];
   const lockText = read("npm-shrinkwrap.json") ?? read("package-lock.json");
+  if (lockText === undefined && dependencies.size > 0) {
+    const other = OTHER_LOCKS.find((name) => read(name) !== undefined);
+    if (other !== undefined) warnings.push(`${other} is not read: versions are chosen by the ranges in package.json, unless there is a package-lock.json.`);
+    if (json.overrides !== undefined) warnings.push("`overrides` in package.json count only where a package-lock.json was made by them.");
+  }
   return {
     entry: findEntry(read, entryPoint, wrangler, json),
     manifest: { dependencies, optional: new Set(optional.keys()) },
     lock: lockText === undefined ? undefined : parseJson(lockText, "package-lock.json"),
     wrangler,
+    warnings,
   };
 }
 
+const OTHER_LOCKS = ["pnpm-lock.yaml", "yarn.lock", "bun.lock", "bun.lockb"];
 const DEFAULT_ENTRIES = ["src/index.ts", "src/index.tsx", "src/index.js", "src/index.mjs", "src/worker.ts", "src/worker.js", "index.ts", "index.js"];
 
 function findEntry(read: Read, entryPoint: string | null, wrangler: WranglerConfig | undefined, manifest: Record<string, unknown>): string {
