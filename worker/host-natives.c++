@@ -74,10 +74,12 @@ void traceparent(const Info& info) {
   info.GetReturnValue().Set(v8::String::NewFromUtf8(isolate, text, v8::NewStringType::kNormal, size).ToLocalChecked());
 }
 
+void requestTicks(const Info& info) { Engine::of(info.GetIsolate()).ticksWanted = true; }
+
 constexpr NativeFunction NATIVES[] = {
     {"randomDoubles", randomDoubles}, {"setTimer", setTimer},         {"clearTimer", clearTimer},
     {"log", log},                     {"noteThrown", noteThrown},     {"refuseAtTopLevel", refuseAtTopLevel},
-    {"currentInvocation", currentInvocation}, {"traceparent", traceparent},
+    {"currentInvocation", currentInvocation}, {"traceparent", traceparent}, {"requestTicks", requestTicks},
 };
 
 }  // namespace

@@ -17,6 +17,7 @@ namespace {
 struct Builtin { const char* name; const char* hook; };
 constexpr Builtin BUILTINS[] = {{"cloudflare:workers", "workersModule"}, {"cloudflare:sockets", "socketsModule"}};
 
+// Null: not of these, but of Node.js.
 const char* hookOf(std::string_view name) {
   for (auto& builtin : BUILTINS) if (name == builtin.name) return builtin.hook;
   return nullptr;
@@ -201,9 +202,12 @@ v8::MaybeLocal<v8::Value> Modules::evaluateSynthetic(v8::Local<v8::Context> cont
     auto exports = entry->value.Get(isolate).As<v8::Object>();
     v8::Local<v8::Array> names;
     if (!exports->GetOwnPropertyNames(context).ToLocal(&names)) return {};
+    if (hookOf(entry->source.name) == nullptr && module->SetSyntheticModuleExport(isolate, self.string("default"), exports).IsNothing()) return {};
     for (uint32_t i = 0; i < names->Length(); ++i) {
       v8::Local<v8::Value> name;
-      if (!names->Get(context, i).ToLocal(&name) || !exports->Get(context, name).ToLocal(&value) ||
+      if (!names->Get(context, i).ToLocal(&name)) return {};
+      if (name->StrictEquals(self.string("default"))) continue;
+      if (!exports->Get(context, name).ToLocal(&value) ||
           module->SetSyntheticModuleExport(isolate, name.As<v8::String>(), value).IsNothing()) {
         return {};
       }
@@ -231,11 +235,26 @@ Modules::Entry* Modules::findOrThrow(v8::Local<v8::String> specifier, v8::Local<
   auto from = importer->IsString() ? utf8(isolate_, importer) : std::string();
   auto name = resolve(utf8(isolate_, specifier), from);
   auto* entry = find(name);
+  if (entry == nullptr) entry = findBuiltin(name);
   if (entry == nullptr) {
     auto text = "No such module \"" + name + "\"." + (from.empty() ? "" : "\n  imported from \"" + from + "\"");
     throwError(isolate_, text.c_str());
   }
   return entry;
+}
+
+// A module of Node.js's, if this worker has them.
+Modules::Entry* Modules::findBuiltin(const std::string& name) {
+  v8::Local<v8::Value> hook, exports, parameter = string(name);
+  if (!engine_.hooks()->Get(engine_.context(), string("nodeModule")).ToLocal(&hook) || !hook->IsFunction() ||
+      !hook.As<v8::Function>()->Call(engine_.context(), v8::Undefined(isolate_), 1, &parameter).ToLocal(&exports) || !exports->IsObject()) {
+    return nullptr;
+  }
+  auto& entry = entries_[name];
+  entry.source.name = name;
+  entry.builtin = true;
+  entry.value.Reset(isolate_, exports);
+  return &entry;
 }
 
 v8::MaybeLocal<v8::Module> Modules::compile(Entry& entry) {
@@ -312,17 +331,19 @@ v8::MaybeLocal<v8::Module> Modules::makeBuiltin(Entry& entry) {
   auto context = engine_.context();
   v8::Local<v8::Value> exports;
   v8::Local<v8::Array> names;
-  if (!engine_.hooks()->Get(context, string(hookOf(entry.source.name))).ToLocal(&exports) || !exports->IsObject() ||
-      !exports.As<v8::Object>()->GetOwnPropertyNames(context).ToLocal(&names)) {
-    return {};
+  if (entry.value.IsEmpty()) {
+    if (!engine_.hooks()->Get(context, string(hookOf(entry.source.name))).ToLocal(&exports) || !exports->IsObject()) return {};
+    entry.value.Reset(isolate_, exports);
   }
+  exports = entry.value.Get(isolate_);
+  if (!exports.As<v8::Object>()->GetOwnPropertyNames(context).ToLocal(&names)) return {};
   std::vector<v8::Local<v8::String>> list;
   for (uint32_t i = 0; i < names->Length(); ++i) {
     v8::Local<v8::Value> name;
     if (!names->Get(context, i).ToLocal(&name)) return {};
-    list.push_back(name.As<v8::String>());
+    if (name->IsString() && !name->StrictEquals(string("default"))) list.push_back(name.As<v8::String>());
   }
-  entry.value.Reset(isolate_, exports);
+  if (hookOf(entry.source.name) == nullptr) list.push_back(string("default"));
   return v8::Module::CreateSyntheticModule(isolate_, string(entry.source.name), {list.data(), list.size()}, evaluateSynthetic);
 }
 
@@ -406,6 +427,7 @@ void Modules::require(const v8::FunctionCallbackInfo<v8::Value>& info) {
 }
 
 v8::MaybeLocal<v8::Value> Modules::requireModule(Entry& entry) {
+  if (entry.builtin && hookOf(entry.source.name) == nullptr) return entry.value.Get(isolate_);
   bool isModule = entry.builtin || entry.source.kind == ModuleSource::Kind::JS;
   if (!isModule) return valueOf(entry);
   v8::Local<v8::Module> module;

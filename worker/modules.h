@@ -3,7 +3,8 @@
 // compiled when something imports it. All of it is hostile text; V8 parses it, inside the jail.
 //
 // Resolution is Worker Loader's: "./" and "../" against the importer's name, a leading "/" is the root, anything else is
-// the module of exactly that name. There is no file system and no network to look in.
+// the module of exactly that name, or one of the runtime's: cloudflare:workers, and Node.js's for who asked for those. There is
+// no file system and no network to look in.
 
 #include <v8.h>
 
@@ -50,7 +51,7 @@ class Modules {
     v8::Global<v8::Module> module;
     v8::Global<v8::Value> value;      // what a module that is not JavaScript exports; the `module` object of a cjs one
     bool evaluated = false;           // cjs: its code has begun to run
-    bool builtin = false;             // the runtime's
+    bool builtin = false;             // the runtime's: `value` is what it exports
   };
 
   static Modules& of(v8::Isolate* isolate);
@@ -65,6 +66,7 @@ class Modules {
   static void require(const v8::FunctionCallbackInfo<v8::Value>& info);
 
   Entry* find(const std::string& name);
+  Entry* findBuiltin(const std::string& name);
   Entry* findOrThrow(v8::Local<v8::String> specifier, v8::Local<v8::Value> importer);
   v8::MaybeLocal<v8::Module> compile(Entry& entry);
   v8::MaybeLocal<v8::Module> compileModule(ModuleSource& source, size_t eagerBytesMax);

@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "worker/compatibility.h"
 #include "worker/engine/engine.h"
 #include "worker/engine/interruption.h"
 #include "worker/engine/value-v8.h"
@@ -41,7 +42,7 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     for (auto [name, to] : {std::pair{"invoke", &invoke_}, {"deliver", &deliver_}, {"answered", &answered_}, {"begin", &begin_},
                             {"setMain", &setMain_}, {"ownerOfExport", &ownerOfExport_}, {"ownerOfCall", &ownerOfCall_},
                             {"released", &released_}, {"dropReceived", &dropReceived_}, {"isAwaiting", &isAwaiting_},
-                            {"abandoned", &abandoned_}, {"forgetAll", &forgetAll_}}) {
+                            {"abandoned", &abandoned_}, {"forgetAll", &forgetAll_}, {"runTicks", &runTicks_}}) {
       to->Reset(isolate_, engine_.hooks()->Get(context, string(name)).ToLocalChecked().As<v8::Function>());
     }
     engine_.calls = this;
@@ -208,9 +209,9 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     v8::HandleScope scope(isolate_);
     javaScriptRuns = 1;
     if (!terminationRequested) body();
-    if (!aborted_) isolate_->PerformMicrotaskCheckpoint();
+    if (!aborted_) drain();
     if (!aborted_) tasksLeft_ = !engine_.pumpTasks();
-    if (!aborted_) isolate_->PerformMicrotaskCheckpoint();
+    if (!aborted_) drain();
     javaScriptRuns = 0;
     if (aborted_) {
       actions_.resize(actionsBeforeAbort_);
@@ -218,6 +219,14 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     }
     reportRejections();
     checkTermination();
+  }
+
+  // What process.nextTick() has queued goes before what promises have, each time.
+  void drain() {
+    do {
+      if (std::exchange(engine_.ticksWanted, false) && callFunction(runTicks_, {}).IsEmpty()) break;
+      isolate_->PerformMicrotaskCheckpoint();
+    } while (engine_.ticksWanted && !aborted_ && !terminationRequested);
   }
 
   void invoke(CallId id, CallRequest& request) {
@@ -582,18 +591,19 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     v8::Local<v8::Promise> done;
     engine_.setCurrentInvocation(0);
     if ((!source.env.nodes.empty() && !fromGraph(context, source.env).ToLocal(&env)) ||
-        callFunction(begin_, {env, v8::Boolean::New(isolate_, stubsAreGivenAway(source)), v8::Number::New(isolate_, double(outboundOf(source)))}).IsEmpty()) {
+        callFunction(begin_, {env, v8::Boolean::New(isolate_, stubsAreGivenAway(source)), v8::Number::New(isolate_, double(outboundOf(source))),
+                             v8::Integer::New(isolate_, int(nodeFeatures(source)))}).IsEmpty()) {
       return startFailed(tryCatch);
     }
     modules_->add(std::move(source.modules));
     if (!modules_->evaluate(source.mainModule).ToLocal(&done)) return startFailed(tryCatch);
     done->MarkAsHandled();
-    isolate_->PerformMicrotaskCheckpoint();
+    drain();
     if (isolate_->IsExecutionTerminating()) return;
     // Top-level await may need a task of V8's own (a WebAssembly module that is compiled), but nothing from outside.
     for (int i = 0; i < 100 && done->State() == v8::Promise::kPending && !terminationRequested; ++i) {
       engine_.pumpTasks();
-      isolate_->PerformMicrotaskCheckpoint();
+      drain();
     }
     switch (done->State()) {
       case v8::Promise::kPending:
@@ -653,15 +663,6 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     noteThrown(exception);
   }
 
-  // Compatibility flag rpc_params_dup_stubs, on by default from this date: who passes a stub keeps its own.
-  static bool stubsAreGivenAway(const WorkerSource& source) {
-    auto has = [&](const char* flag) {
-      return std::find(source.compatibilityFlags.begin(), source.compatibilityFlags.end(), flag) != source.compatibilityFlags.end();
-    };
-    if (has("rpc_params_dup_stubs")) return false;
-    return has("rpc_params_transfer_stubs") || (!source.compatibilityDate.empty() && source.compatibilityDate < "2026-01-20");
-  }
-
   v8::Local<v8::Number> number(uint64_t id) { return v8::Number::New(isolate_, double(id)); }
 
   std::string utf8(v8::Local<v8::Value> value) {
@@ -681,7 +682,7 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
   policy::Profile profile_;
   std::unique_ptr<Modules> modules_;
   v8::Global<v8::Function> invoke_, deliver_, answered_, begin_, setMain_, ownerOfExport_, ownerOfCall_, released_, dropReceived_,
-      isAwaiting_, abandoned_, forgetAll_;
+      isAwaiting_, abandoned_, forgetAll_, runTicks_;
   std::unordered_set<CallId> calls_;   // to us, unanswered
   std::vector<HostAction> actions_;
   std::vector<v8::Global<v8::Promise>> rejections_;

@@ -146,11 +146,14 @@ bool throwIfStartingUp(v8::Isolate* isolate) {
   return true;
 }
 
-// The number itself is the async context for now; AsyncLocalStorage will put a frame around it.
+// The number itself, or a pair of it and a frame (worker/runtime/node/async-frame.ts).
 uint64_t Engine::currentInvocation() {
   auto data = isolate_->GetContinuationPreservedEmbedderDataV2();
-  if (data.IsEmpty() || !data->IsValue() || !data.As<v8::Value>()->IsNumber()) return 0;
-  return uint64_t(data.As<v8::Value>().As<v8::Number>()->Value());
+  if (data.IsEmpty() || !data->IsValue()) return 0;
+  v8::HandleScope scope(isolate_);
+  auto value = data.As<v8::Value>();
+  if (value->IsArray() && !value.As<v8::Array>()->Get(context(), 0).ToLocal(&value)) return 0;
+  return value->IsNumber() ? uint64_t(value.As<v8::Number>()->Value()) : 0;
 }
 
 void Engine::setCurrentInvocation(uint64_t id) {

@@ -80,6 +80,7 @@ class Engine {
   Timers timers;
   LogBuffer logs;
   CallObserver* calls = nullptr;
+  bool ticksWanted = false;  // process.nextTick() was called: hooks.runTicks() is to be
   bool startingUp = false;   // module evaluation: no timers, no randomness
   // The invocation whose code is running, across awaits; 0 if none.
   uint64_t currentInvocation();

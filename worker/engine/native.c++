@@ -4,7 +4,7 @@ namespace glovebox {
 
 std::vector<NativeFunction> allNatives() {
   std::vector<NativeFunction> all;
-  for (auto part : {hostNatives(), rpcNatives(), webNatives()}) all.insert(all.end(), part.begin(), part.end());
+  for (auto part : {hostNatives(), rpcNatives(), webNatives(), nodeNatives()}) all.insert(all.end(), part.begin(), part.end());
   return all;
 }
 

@@ -19,6 +19,7 @@ struct NativeFunction {
 std::span<const NativeFunction> hostNatives();    // worker/host-natives.c++: timers, console, randomness
 std::span<const NativeFunction> rpcNatives();     // worker/rpc-natives.c++: calls and capabilities
 std::span<const NativeFunction> webNatives();     // worker/web/: URL, encodings, digests, structured clone, ...
+std::span<const NativeFunction> nodeNatives();    // worker/node/: what Node.js's library needs of C++
 
 // Every native function there is, in an order that is the same in each process of one build.
 std::vector<NativeFunction> allNatives();

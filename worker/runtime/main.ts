@@ -2,12 +2,14 @@
 // build time; what it leaves behind is the snapshot every worker starts from.
 
 import { socketsModule } from "./connect.ts";
+import { installNode, nodeHooks } from "./node/node.ts";
 import { rpcHooks, workersModule } from "./rpc.ts";
 import { installRandom } from "./random.ts";
 import { installWeb, webHooks } from "./web.ts";
 
 installRandom();
 installWeb();
+installNode();
 
 // Called by C++ by these names.
-export const hooks = { ...webHooks, ...rpcHooks, workersModule, socketsModule };
+export const hooks = { ...webHooks, ...rpcHooks, ...nodeHooks, workersModule, socketsModule };

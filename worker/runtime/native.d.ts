@@ -25,6 +25,9 @@ interface Native {
   // Its place in a trace as HTTP's header of that name has it; undefined if it is part of none.
   traceparent(): string | undefined;
 
+  // Has the host call runTicks() when the code of now has returned.
+  requestTicks(): void;
+
   // -- worker/rpc-natives.c++: ipc/js/wire.ts says what they mean ----------------------------------------------------------
 
   // Nothing of the invocation is left, waitUntil() included: its timers are cancelled.
@@ -142,6 +145,81 @@ interface Native {
   fillRandomBytes(into: ArrayBufferView): void;
   // `transfer` holds distinct ArrayBuffers.
   structuredClone(value: unknown, transfer: ArrayBuffer[]): unknown;
+
+  // -- worker/node/: for Node.js's own library (worker/runtime/node/). User code reaches some of these with anything as their arguments. --
+
+  // [bytes of the longest array, units of the longest string]
+  bufferLimits(): [number, number];
+  bufferByteLengthUtf8(text: string): number;
+  // -1, 0 or 1.
+  bufferCompare(a: ArrayBufferView, b: ArrayBufferView): number;
+  bufferCompareOffset(a: ArrayBufferView, b: ArrayBufferView, bStart: number, aStart: number, bEnd: number, aEnd: number): number;
+  bufferCopy(from: ArrayBufferView, to: ArrayBufferView, toStart: number, fromStart: number, count: number): number;
+  // -2: out of bounds; -1: nothing to fill with.
+  bufferFill(into: ArrayBufferView, value: string | ArrayBufferView | number, start: number, end: number, encoding: string): -1 | -2 | undefined;
+  bufferIsAscii(bytes: BufferSource): boolean;
+  bufferIsUtf8(bytes: BufferSource): boolean;
+  // `encoding`: its number in BufferEncoding of worker/node/buffer-text.h.
+  bufferIndexOfString(bytes: ArrayBufferView, text: string, from: number, encoding: number, forward: boolean): number;
+  bufferIndexOfBuffer(bytes: ArrayBufferView, wanted: ArrayBufferView, from: number, encoding: number, forward: boolean): number;
+  bufferIndexOfNumber(bytes: ArrayBufferView, byte: number, from: number, forward: boolean): number;
+  bufferSwap16(bytes: ArrayBufferView): ArrayBufferView;
+  bufferSwap32(bytes: ArrayBufferView): ArrayBufferView;
+  bufferSwap64(bytes: ArrayBufferView): ArrayBufferView;
+  bufferAsciiSlice(bytes: ArrayBufferView, start?: number, end?: number): string;
+  bufferBase64Slice(bytes: ArrayBufferView, start?: number, end?: number): string;
+  bufferBase64urlSlice(bytes: ArrayBufferView, start?: number, end?: number): string;
+  bufferHexSlice(bytes: ArrayBufferView, start?: number, end?: number): string;
+  bufferLatin1Slice(bytes: ArrayBufferView, start?: number, end?: number): string;
+  bufferUcs2Slice(bytes: ArrayBufferView, start?: number, end?: number): string;
+  bufferUtf8Slice(bytes: ArrayBufferView, start?: number, end?: number): string;
+  // Bytes written; no part of a character.
+  bufferBase64Write(into: ArrayBufferView, text: string, offset?: number, length?: number): number;
+  bufferHexWrite(into: ArrayBufferView, text: string, offset?: number, length?: number): number;
+  bufferLatin1Write(into: ArrayBufferView, text: string, offset?: number, length?: number): number;
+  bufferUcs2Write(into: ArrayBufferView, text: string, offset?: number, length?: number): number;
+  bufferUtf8Write(into: ArrayBufferView, text: string, offset?: number, length?: number): number;
+
+  // What kind of value it is, by V8's own word.
+  typesIsExternal(value: unknown): boolean;
+  typesIsDate(value: unknown): boolean;
+  typesIsArgumentsObject(value: unknown): boolean;
+  typesIsBigIntObject(value: unknown): boolean;
+  typesIsBooleanObject(value: unknown): boolean;
+  typesIsNumberObject(value: unknown): boolean;
+  typesIsStringObject(value: unknown): boolean;
+  typesIsSymbolObject(value: unknown): boolean;
+  typesIsNativeError(value: unknown): boolean;
+  typesIsRegExp(value: unknown): boolean;
+  typesIsAsyncFunction(value: unknown): boolean;
+  typesIsGeneratorFunction(value: unknown): boolean;
+  typesIsGeneratorObject(value: unknown): boolean;
+  typesIsPromise(value: unknown): boolean;
+  typesIsMap(value: unknown): boolean;
+  typesIsSet(value: unknown): boolean;
+  typesIsMapIterator(value: unknown): boolean;
+  typesIsSetIterator(value: unknown): boolean;
+  typesIsWeakMap(value: unknown): boolean;
+  typesIsWeakSet(value: unknown): boolean;
+  typesIsArrayBuffer(value: unknown): boolean;
+  typesIsDataView(value: unknown): boolean;
+  typesIsSharedArrayBuffer(value: unknown): boolean;
+  typesIsProxy(value: unknown): boolean;
+  typesIsModuleNamespaceObject(value: unknown): boolean;
+  typesIsBoxedPrimitive(value: unknown): boolean;
+  // `filter`: v8::PropertyFilter.
+  inspectOwnNonIndexProperties(object: object, filter: number): PropertyKey[];
+  // With a second argument: [entries, whether they are pairs].
+  inspectPreviewEntries(object: object, isIterator?: boolean): unknown[] | undefined;
+  inspectProxyDetails(value: unknown, both?: boolean): unknown;
+  inspectPromiseDetails(promise: object): [number, unknown?];
+  inspectIsConstructor(value: unknown): boolean;
+  // A property key that nobody else can find.
+  privateSymbol(name: string): symbol;
+
+  // What V8 carries through awaits: runtime/node/async-frame.ts says what is in it.
+  getContinuation(): unknown;
+  setContinuation(value: unknown): void;
 }
 
 declare const native: Native;
@@ -190,7 +268,8 @@ interface Hooks {
   contextStarted(): void;
   // Once a module's evaluation begins (and before, for each rehearsal).
   // `outbound`: an import, where fetch() goes; 0: nowhere.
-  begin(env: unknown, stubsAreGivenAway: boolean, outbound: number): void;
+  // `node`: NODE_... of runtime/node/compatibility.ts, added up.
+  begin(env: unknown, stubsAreGivenAway: boolean, outbound: number, node: number): void;
   setMain(namespace: Record<string, unknown>): void;
   // A call on an entrypoint; the arguments have just been read.
   invoke(id: number, name: string, props: unknown, path: string[], args: unknown[] | undefined): void;
@@ -209,6 +288,10 @@ interface Hooks {
   abandoned(call: number): void;
   // Every call has been ended.
   forgetAll(): void;
+  // What process.nextTick() has queued.
+  runTicks(): void;
+  // What `specifier` names in Node.js; undefined: nothing, or this worker does not have it.
+  nodeModule(specifier: string): object | undefined;
 
   // Formats and logs an exception nobody caught, after an `error` event at the global object.
   reportException(exception: unknown): void;

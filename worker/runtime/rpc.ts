@@ -12,6 +12,7 @@ import { currentOutbound, useOutbound } from "./fetch.ts";
 import { http } from "./http.ts";
 import { inspect } from "./inspect.ts";
 import { current, endIfOver, find, forgetAll } from "./invocation.ts";
+import { beginNode, forgetTicks } from "./node/node.ts";
 import { PlainError, defineProperty, promiseThen, provideDataCloneError } from "./primordials.ts";
 import { reportException } from "./report.ts";
 import { ReadableStream, WritableStream } from "./streams.ts";
@@ -92,13 +93,14 @@ export const workersModule: Record<string, unknown> = {
 
 // Called by C++ by these names; worker/runtime/native.d.ts says what each is for.
 export const rpcHooks = {
-  begin(env: unknown, stubsAreGivenAway: boolean, outbound: number): void {
+  begin(env: unknown, stubsAreGivenAway: boolean, outbound: number, node: number): void {
     givesAway = stubsAreGivenAway;
     useOutbound(!(outbound > 0) ? undefined : session.fromExternal(EXTERNAL_SERVICE, outbound));
     forgetMain();
     useEnv(env);
     workersModule.env = env;
     workersModule.exports = currentExports();
+    beginNode(node, env);
   },
   setMain: useMain,
   invoke(id: number, name: string, props: unknown, path: string[], args: unknown[] | undefined): void {
@@ -127,7 +129,10 @@ export const rpcHooks = {
     endIfOver(invocation);
   },
   isAwaiting: (): boolean => session.isAwaiting,
-  forgetAll,
+  forgetAll(): void {
+    forgetTicks();
+    forgetAll();
+  },
 };
 
 export const rpcCodecHooks = {

@@ -75,7 +75,7 @@ namespace simdutf {
 
 enum error_code : int { SUCCESS = 0 };
 struct result { error_code error; size_t count; };
-enum base64_options : uint64_t { base64_default = 0 };
+enum base64_options : uint64_t { base64_default = 0, base64_url = 1 };
 enum last_chunk_handling_options : uint64_t { loose = 0 };
 
 bool validate_utf8(const char* bytes, size_t length) noexcept;

@@ -1,0 +1,16 @@
+// The list of the native functions of worker/node, for worker/engine/native.h.
+
+#include "worker/node/natives.h"
+
+namespace glovebox {
+
+std::span<const NativeFunction> nodeNatives() {
+  static const std::vector<NativeFunction> all = [] {
+    std::vector<NativeFunction> list;
+    for (auto part : {bufferNatives(), bufferTextNatives(), inspectionNatives()}) list.insert(list.end(), part.begin(), part.end());
+    return list;
+  }();
+  return all;
+}
+
+}  // namespace glovebox
