@@ -58,10 +58,6 @@ void compareOffset(const Info& info) {
   info.GetReturnValue().Set(order(part(source, sourceStart, info[5]), part(target, targetStart, info[4])));
 }
 
-std::string_view part(std::string_view of, size_t start, Local<v8::Value> end) {
-  return of.substr(start, std::max(sizeFrom(end), start) - start);
-}
-
 // (source, target, targetStart, sourceStart, count)
 void copy(const Info& info) {
   auto source = bytesOf(info[0]), target = bytesOf(info[1]);

@@ -12,5 +12,7 @@ namespace glovebox {
 std::span<const NativeFunction> bufferNatives();       // buffer.c++
 std::span<const NativeFunction> bufferTextNatives();   // buffer-text.c++
 std::span<const NativeFunction> inspectionNatives();   // inspection.c++
+std::span<const NativeFunction> hashingNatives();      // hashing.c++
+std::span<const NativeFunction> deflatingNatives();    // deflating.c++
 
 }  // namespace glovebox

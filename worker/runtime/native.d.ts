@@ -217,6 +217,27 @@ interface Native {
   // A property key that nobody else can find.
   privateSymbol(name: string): symbol;
 
+  // Digests by OpenSSL's names; undefined: there is none of that name. Handles are the runtime's, and so is what is checked of arguments.
+  hashInfo(name: string): [number, number] | undefined;
+  hashOpen(name: string): NodeHashHandle | undefined;
+  hashCopy(hash: NodeHashHandle): NodeHashHandle | undefined;
+  hashUpdate(hash: NodeHashHandle, data: BufferSource): void;
+  // Once. Undefined: not of that length.
+  hashFinish(hash: NodeHashHandle, byteLength: number | undefined): ArrayBuffer | undefined;
+  // Undefined: OpenSSL refuses the parameters.
+  scrypt(password: BufferSource, salt: BufferSource, cost: number, blockSize: number, parallelization: number, memory: number, byteLength: number): ArrayBuffer | undefined;
+
+  // zlib as node:zlib drives it. `mode`: Node.js's numbers (DEFLATE 1 ... UNZIP 7). Throws a RangeError if memory runs out.
+  deflatingOpen(mode: number, windowBits: number, level: number, memoryLevel: number, strategy: number, dictionary: Uint8Array | undefined): NodeZlibHandle;
+  // At most 256 kB of input a step: [zlib's code, input left of what it was given, room left].
+  deflatingStep(stream: NodeZlibHandle, flush: number, input: Uint8Array, output: Uint8Array): [number, number, number];
+  // What zlib says of the last failure.
+  deflatingMessage(stream: NodeZlibHandle): string | undefined;
+  deflatingParams(stream: NodeZlibHandle, level: number, strategy: number): number;
+  deflatingReset(stream: NodeZlibHandle): number;
+  deflatingClose(stream: NodeZlibHandle): void;
+  crc32(data: Uint8Array, start: number): number;
+
   // What V8 carries through awaits: runtime/node/async-frame.ts says what is in it.
   getContinuation(): unknown;
   setContinuation(value: unknown): void;
@@ -247,6 +268,10 @@ type SignatureScheme = 0 | 1 | 2 | 3;
 
 // An asymmetric key: a pair, or the public half.
 type KeyHandle = { readonly key: unique symbol };
+
+type NodeHashHandle = { readonly nodeHash: unique symbol };
+
+type NodeZlibHandle = { readonly nodeZlib: unique symbol };
 
 type DigestHandle = { readonly digest: unique symbol };
 

@@ -28,6 +28,12 @@ provideModule("internal/util/colors", () => ({
 provideModule("internal/errors/error_source", () => ({ getErrorSourceExpression: () => undefined }));
 provideModule("internal/async_hooks", () => ({ enabledHooksExist: () => false, symbols: { owner_symbol: Symbol("owner_symbol") } }));
 provideModule("async_hooks", () => asyncHooks);
+// Archives: what is made of them says that there are none.
+provideModule("internal/zip", () => {
+  class Archive { constructor() { unavailable(); } }
+  return { ZipEntry: Archive, ZipFile: Archive, ZipBuffer: Archive, createZipArchive: unavailable, createZipArchiveSync: unavailable,
+           zipFiles: unavailable, getMaxZipContentSize: unavailable, setMaxZipContentSize: unavailable };
+});
 provideModule("internal/timers", () => ({ TIMEOUT_MAX: 0x7fffffff }));
 provideModule("timers", () => timers);
 provideModule("timers/promises", () => timersPromises);

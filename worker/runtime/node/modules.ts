@@ -2,6 +2,8 @@
 
 import "./internal-modules.ts";
 import { asyncHooks } from "./async-hooks.ts";
+import { nodeCrypto } from "./crypto.ts";
+import "./zlib.ts";
 import { nodeConsole } from "./console.ts";
 import { provideUtil } from "./internal-binding.ts";
 import { process, requireInternal } from "./library.ts";
@@ -16,7 +18,7 @@ import { PlainTypeError, defineProperty, indexOf, objectCreate, objectKeys, slic
 
 const FROM_NODE = [
   "assert", "assert/strict", "buffer", "diagnostics_channel", "events", "path", "path/posix", "path/win32", "punycode", "querystring",
-  "stream", "stream/consumers", "stream/promises", "string_decoder", "url", "util", "util/types",
+  "stream", "stream/consumers", "stream/promises", "string_decoder", "url", "util", "util/types", "zlib",
 ];
 
 // By name without "node:".
@@ -67,6 +69,7 @@ function install(): void {
   modules["async_hooks"] = asyncHooks;
   modules["timers"] = timers;
   modules["timers/promises"] = timersPromises;
+  modules["crypto"] = nodeCrypto();
   modules["os"] = os;
   modules["process"] = process;
   modules["console"] = nodeConsole();
