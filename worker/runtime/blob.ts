@@ -1,13 +1,13 @@
 // Blob and File of the File API standard: bytes that do not change, with a type.
 
 import {
-  Bytes, PlainTypeError, codeUnitAt, dateNow, getOwnPropertyDescriptor, max, min, push, setBytes, slice, subarray, symbolIterator, toLowerCase,
+  Bytes, PlainTypeError, codeUnitAt, dateNow, floor, getOwnPropertyDescriptor, max, min, push, setBytes, slice, subarray, symbolIterator, toLowerCase,
   toNumberOf, trunc,
 } from "./primordials.ts";
 import { bytesOf, isBufferSource } from "./encoding.ts";
 import { provideShower } from "./inspect.ts";
 import { ReadableStream, byteController } from "./streams.ts";
-import { exposeInterface, isObject, requireArguments, toDOMString, toDictionary, toSequence, toUSVString } from "./webidl.ts";
+import { exposeInterface, illegalConstructor, isObject, requireArguments, toDOMString, toDictionary, toSequence, toUSVString } from "./webidl.ts";
 
 type OwnBytes = Uint8Array<ArrayBuffer>;
 
@@ -36,23 +36,25 @@ export class Blob {
     if (parts !== undefined) {
       const method = isObject(parts) ? (parts as { [symbolIterator]?: unknown })[symbolIterator] : undefined;
       if (typeof method !== "function") throw new PlainTypeError("Failed to construct 'Blob': the parts are not iterable.");
-      list = toSequence(parts as object, method);
+      list = toSequence(parts as object, method, (part) => (blobBytes(part) !== undefined || isBufferSource(part) ? part : toUSVString(part)));
     }
-    const { endings, type } = toDictionary<{ endings: unknown; type: unknown }>(options, "The blob's options");
-    if (endings !== undefined && toDOMString(endings) !== "transparent" && toDOMString(endings) !== "native") {
+    const given = toDictionary<{ endings: unknown; type: unknown }>(options, "The blob's options");
+    const endings = given.endings === undefined ? "transparent" : toDOMString(given.endings);
+    if (endings !== "transparent" && endings !== "native") {
       throw new PlainTypeError("Failed to construct 'Blob': `endings` must be \"transparent\" or \"native\".");
     }
-    const isNative = endings !== undefined && toDOMString(endings) === "native";
+    const isNative = endings === "native";
+    const type = given.type === undefined ? "" : normalType(toDOMString(given.type));
     const chunks: OwnBytes[] = [];
     for (let i = 0; i < list.length; i++) {
       const part = list[i];
       const bytes = blobBytes(part);
       if (bytes !== undefined) push(chunks, bytes);
       else if (isBufferSource(part)) push(chunks, bytesOf(part));
-      else push(chunks, native.utf8Encode(isNative ? nativeEndings(toUSVString(part)) : toUSVString(part)));
+      else push(chunks, native.utf8Encode(isNative ? nativeEndings(part as string) : part as string));
     }
     this.#bytes = joinChunks(chunks);
-    this.#type = type === undefined ? "" : normalType(toDOMString(type));
+    this.#type = type;
   }
 
   get size(): number { return this.#bytes.length; }
@@ -96,6 +98,19 @@ export class File extends Blob {
 
   get name(): string { return this.#name; }
   get lastModified(): number { return this.#lastModified; }
+}
+
+// What a form's field has in a browser; nobody makes one here. Programs ask whether something is one.
+class FileList {
+  #brand = true;
+  constructor() { illegalConstructor(); }
+  get length(): number { this.#brand; return 0; }
+  item(index: unknown): File | null {
+    this.#brand;
+    requireArguments(arguments.length, 1, "'item' on 'FileList'");
+    toNumberOf(index);
+    return null;
+  }
 }
 
 export { blobBytes, fileParts, setBlob, setFile };
@@ -157,9 +172,15 @@ function normalType(type: string): string {
 
 // A place counted from the start, or from the end if it is negative.
 function relative(value: unknown, size: number): number {
-  const number = trunc(toNumberOf(value));
-  const place = number === number ? number : 0;
+  const place = clamped(toNumberOf(value));
   return place < 0 ? max(size + place, 0) : min(place, size);
+}
+
+// [Clamp] of Web IDL: to the nearest integer, and from the middle to the even one.
+function clamped(number: number): number {
+  if (number !== number) return 0;
+  const below = floor(number), above = number - below;
+  return above < 0.5 || (above === 0.5 && below % 2 === 0) ? below : below + 1;
 }
 
 function nativeEndings(text: string): string {
@@ -174,6 +195,7 @@ function nativeEndings(text: string): string {
 export function installBlob(): void {
   exposeInterface("Blob", Blob);
   exposeInterface("File", File);
+  exposeInterface("FileList", FileList);
   provideShower((value) => {
     const bytes = blobBytes(value);
     if (bytes === undefined) return undefined;

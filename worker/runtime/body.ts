@@ -186,7 +186,7 @@ export function defineBodyMembers(prototype: object, ownerOf: (self: unknown) =>
         throw new PlainTypeError("Unrecognized Content-Type header value. FormData can only parse multipart/form-data with a boundary, and application/x-www-form-urlencoded.");
       }
       const bytes = await read(owner);
-      return makeFormData(isMultipart ? decodeMultipart(bytes, boundary) : native.formParse(`?${decodeUtf8(bytes)}`));
+      return makeFormData(isMultipart ? decodeMultipart(bytes, boundary) : native.formParse(`?${native.utf8Decode(bytes, false)!}`));
     },
   };
   const keys = ownKeys(members);

@@ -1,6 +1,6 @@
 // console, of the Console standard. Each call becomes one text; the host sends it to whoever loaded the worker.
 
-import { captureStackTrace, dateNow, defineProperty, getOwnPropertyDescriptor, indexOf, join, objectCreate, ownKeys, padEnd, push, repeat, slice, toStringOf, toStringTag } from "./primordials.ts";
+import { captureStackTrace, dateNow, defineProperty, getOwnPropertyDescriptor, indexOf, join, objectCreate, ownKeys, padEnd, push, repeat, slice, toStringTag } from "./primordials.ts";
 import { exposeValue } from "./webidl.ts";
 import { inspect } from "./inspect.ts";
 import { formatArguments } from "./format.ts";
@@ -43,7 +43,8 @@ function print(level: number, args: unknown[]): void {
   write(level, text);
 }
 
-const label = (value: unknown) => (value === undefined ? "default" : typeof value === "symbol" ? "symbol" : typeof value === "object" ? inspect(value, 0) : toStringOf(value));
+// A DOMString; of a symbol, which has none, something all the same.
+const label = (value: unknown) => (value === undefined ? "default" : typeof value === "symbol" ? "symbol" : `${value as string}`);
 
 function remember(table: Record<string, number>, name: string, value: number): Record<string, number> {
   const kept = name in table || ownKeys(table).length < LABELS_MAX ? table : (objectCreate(null) as Record<string, number>);

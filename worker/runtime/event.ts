@@ -1,6 +1,6 @@
 // Event, CustomEvent, ErrorEvent and EventTarget of the DOM standard, without a tree: every target is a path of one.
 
-import { PlainTypeError, apply as invoke, dateNow, defineProperty, push, splice, toNumberOf, uncurryThis } from "./primordials.ts";
+import { PlainTypeError, apply as invoke, dateNow, defineProperty, getOwnPropertyDescriptor, push, splice, toNumberOf, uncurryThis } from "./primordials.ts";
 import { defineConstants, exposeInterface, exposeValue, isObject, requireArguments, toDOMString, toDictionary } from "./webidl.ts";
 import { makeDomException } from "./dom-exception.ts";
 
@@ -144,6 +144,7 @@ export function provideSignalHooks(hooks: SignalHooks): void { signals = hooks; 
 let report: (exception: unknown) => void = () => {};
 export function provideReporter(reporter: (exception: unknown) => void): void { report = reporter; }
 
+let isTarget: (value: unknown) => value is EventTarget;
 let dispatch: (target: EventTarget, event: Event) => boolean;
 let hasListeners: (target: EventTarget, type: string) => boolean;
 
@@ -156,6 +157,7 @@ export class EventTarget {
   #listeners: Listener[] = [];
 
   static {
+    isTarget = (value): value is EventTarget => isObject(value) && #listeners in value;
     dispatch = (target, event) => target.#dispatch(event);
     hasListeners = (target, type) => {
       for (let i = 0; i < target.#listeners.length; i++) if (target.#listeners[i]!.type === type) return true;
@@ -297,12 +299,16 @@ export function defineEventHandler(prototype: object, type: string): void {
   }
   Object.freeze(Slot);
   const { get, set } = Slot;
-  defineProperty(prototype, `on${type}`, {
-    get(this: object) { return get(this); },
-    set(this: object, value: unknown) { set(this, value); },
-    enumerable: true,
-    configurable: true,
-  });
+  const check = (self: unknown): object => {
+    if (!isTarget(self)) throw new PlainTypeError(`on${type} belongs to an EventTarget.`);
+    return self;
+  };
+  const name = `on${type}`;
+  const accessors = {
+    get [name](): unknown { return get(check(this)); },
+    set [name](value: unknown) { set(check(this), value); },
+  };
+  defineProperty(prototype, name, getOwnPropertyDescriptor(accessors, name)!);
 }
 
 export function installEvents(): void {

@@ -63,16 +63,20 @@ export const codecHooks = {
 const functions = {
   structuredClone(value: unknown, options: unknown = undefined): unknown {
     requireArguments(arguments.length, 1, "'structuredClone'");
-    const given = toDictionary<{ transfer: unknown }>(options, "The options of structuredClone()").transfer;
-    const buffers: ArrayBuffer[] = [];
-    if (given !== undefined) {
-      if (!isObject(given)) throw new PlainTypeError("The `transfer` option is not iterable.");
-      const list = toSequence(given, (given as { [symbolIterator]?: unknown })[symbolIterator]);
-      for (let i = 0; i < list.length; i++) push(buffers, checkTransferable(list[i], buffers));
-    }
-    return native.structuredClone(value, buffers);
+    return cloneValue(value, toDictionary<{ transfer: unknown }>(options, "The options of structuredClone()").transfer);
   },
 };
+
+// `transfer`: undefined, or what should be a list of what is moved instead of copied.
+export function cloneValue(value: unknown, transfer: unknown): unknown {
+  const buffers: ArrayBuffer[] = [];
+  if (transfer !== undefined) {
+    if (!isObject(transfer)) throw new PlainTypeError("The `transfer` option is not iterable.");
+    const list = toSequence(transfer, (transfer as { [symbolIterator]?: unknown })[symbolIterator]);
+    for (let i = 0; i < list.length; i++) push(buffers, checkTransferable(list[i], buffers));
+  }
+  return native.structuredClone(value, buffers);
+}
 
 function checkTransferable(item: unknown, before: ArrayBuffer[]): ArrayBuffer {
   if (!isObject(item)) throw new PlainTypeError("An entry of `transfer` is not an object.");

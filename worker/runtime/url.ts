@@ -53,9 +53,11 @@ export class URL {
   }
 
   get origin(): string {
-    switch (this.protocol) {
+    const record = this.#record;
+    const protocol = slice(record[0], 0, record[PROTOCOL_END]);
+    switch (protocol) {
       case "http:": case "https:": case "ws:": case "wss:": case "ftp:":
-        return `${this.protocol}//${this.host}`;
+        return `${protocol}//${hostOf(record)}`;
       case "blob:": {
         const inner = native.urlParse(this.pathname, undefined);
         if (inner === undefined) return "null";

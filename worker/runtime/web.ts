@@ -2,26 +2,32 @@
 
 import { installAbort } from "./abort.ts";
 import { installBlob } from "./blob.ts";
+import { installCaches } from "./cache.ts";
 import { installConsole } from "./console.ts";
 import { installCrypto } from "./crypto.ts";
 import "./dom-exception.ts";   // installs itself
 import { installEncoding } from "./encoding.ts";
+import { installEventSource } from "./event-source.ts";
 import { installEvents } from "./event.ts";
 import { installFetch } from "./fetch.ts";
+import { installFileReader } from "./file-reader.ts";
 import { installFormData } from "./form-data.ts";
 import { installGlobals } from "./globals.ts";
 import { installHeaders } from "./headers.ts";
 import { inspect } from "./inspect.ts";
+import { installMessagePort } from "./message-port.ts";
 import { installReporting, reportException } from "./report.ts";
 import { installRequest } from "./request.ts";
 import { installResponse } from "./response.ts";
 import { installSocketConnect } from "./socket-connect.ts";
 import { installSocketEvents } from "./socket-events.ts";
+import { installScheduler } from "./scheduler.ts";
 import { installStreams } from "./streams.ts";
 import { codecHooks, installStructuredClone } from "./structured-clone.ts";
 import { rpcCodecHooks } from "./rpc.ts";
 import { installTimers } from "./timers.ts";
 import { installUrl } from "./url.ts";
+import { installUrlPattern } from "./url-pattern.ts";
 import { installWebSocket } from "./web-socket.ts";
 
 export function installWeb(): void {
@@ -45,6 +51,12 @@ export function installWeb(): void {
   installSocketEvents();
   installWebSocket();
   installSocketConnect();
+  installMessagePort();
+  installFileReader();
+  installScheduler();
+  installCaches();
+  installEventSource();
+  installUrlPattern();
   native.provideHooks(webHooks);
 }
 

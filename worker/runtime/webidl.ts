@@ -83,12 +83,12 @@ export function isObject(value: unknown): value is object {
 }
 
 // Any iterable to a list, through its own iterator, as a Web IDL sequence.
-export function toSequence(value: object, method: unknown): unknown[] {
+export function toSequence(value: object, method: unknown, convert: (item: unknown) => unknown = (item) => item): unknown[] {
   if (typeof method !== "function") throw new PlainTypeError("The value is not iterable.");
   const source: Iterable<unknown> = { [symbolIterator]: () => apply(method, value, []) as Iterator<unknown> };
   const list: unknown[] = [];
   let count = 0;
-  for (const item of source) defineProperty(list, count++, { value: item, writable: true, enumerable: true, configurable: true });
+  for (const item of source) defineProperty(list, count++, { value: convert(item), writable: true, enumerable: true, configurable: true });
   return list;
 }
 

@@ -2,7 +2,7 @@
 
 import { copyBytes } from "../buffer-source.ts";
 import { makeDomException } from "../dom-exception.ts";
-import { PlainTypeError, slice, toLowerCase, toNumberOf, trunc } from "../primordials.ts";
+import { PlainTypeError, matches, slice, toLowerCase, toNumberOf, trunc } from "../primordials.ts";
 import { isObject, toDOMString } from "../webidl.ts";
 import type { CryptoKey, CryptoKeyPair, Inside } from "./crypto-key.ts";
 import type { Jwk } from "./jwk.ts";
@@ -52,9 +52,13 @@ function split(identifier: unknown, what: string): { name: string; given: Given 
 }
 
 function find(name: string): Algorithm | undefined {
-  const lower = toLowerCase(name);
-  for (let i = 0; i < algorithms.length; i++) if (toLowerCase(algorithms[i]!.name) === lower) return algorithms[i];
+  for (let i = 0; i < algorithms.length; i++) if (equalsIgnoringCase(algorithms[i]!.name, name)) return algorithms[i];
   return undefined;
+}
+
+// Of ASCII alone: the sign for kelvin is no k.
+function equalsIgnoringCase(own: string, given: string): boolean {
+  return given.length === own.length && matches(/[^\0-\x7f]/, given) === null && toLowerCase(given) === toLowerCase(own);
 }
 
 // -- errors -------------------------------------------------------------------------------------------------------------
@@ -114,8 +118,7 @@ export function hashId(name: string): HashId {
 // The member `hash` of an algorithm. MD5 is for digest() alone.
 export function hashMember(given: Given): string {
   const { name } = split(requireMember(given, "hash"), 'The algorithm\'s "hash"');
-  const lower = toLowerCase(name);
-  for (let i = 0; i < HASHES.length; i++) if (i !== MD5 && toLowerCase(HASHES[i]!) === lower) return HASHES[i]!;
+  for (let i = 0; i < HASHES.length; i++) if (i !== MD5 && equalsIgnoringCase(HASHES[i]!, name)) return HASHES[i]!;
   throw notSupported(`"${slice(name, 0, 64)}" is not a hash that is known here.`);
 }
 

@@ -75,7 +75,11 @@ function showAlgorithm(algorithm: KeyAlgorithm): object {
 // -- usages -------------------------------------------------------------------------------------------------------------
 
 export const ENCRYPT = 1, DECRYPT = 2, SIGN = 4, VERIFY = 8, DERIVE_KEY = 16, DERIVE_BITS = 32, WRAP_KEY = 64, UNWRAP_KEY = 128;
-const USAGES = ["encrypt", "decrypt", "sign", "verify", "deriveKey", "deriveBits", "wrapKey", "unwrapKey"];
+// The last four are of no algorithm here: who asks for them is told so, as for any other usage that a key cannot have.
+const USAGES = [
+  "encrypt", "decrypt", "sign", "verify", "deriveKey", "deriveBits", "wrapKey", "unwrapKey",
+  "encapsulateKey", "encapsulateBits", "decapsulateKey", "decapsulateBits",
+];
 
 export function usageNames(usages: number): string[] {
   const names: string[] = [];

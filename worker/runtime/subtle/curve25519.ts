@@ -1,6 +1,8 @@
 // Ed25519 and X25519.
 
 import { checkBytes } from "../buffer-source.ts";
+import { bytesOf } from "../encoding.ts";
+import { Bytes } from "../primordials.ts";
 import { type Algorithm, type Format, dataError, register, succeeded } from "./algorithm.ts";
 import { type Roles, checkHalfUsages, checkPairUsages, handleOf, makePair, partsOf, readDer, refuseFormat, valid, writeDer } from "./asymmetric.ts";
 import { type CryptoKey, DERIVE_BITS, DERIVE_KEY, type Inside, type KeyType, SIGN, VERIFY, makeKey, requireType } from "./crypto-key.ts";
@@ -33,7 +35,7 @@ function keysOf(name: string, kind: KeyKind, roles: Roles, use: "sig" | "enc"): 
       else if (format !== "jwk") refuseFormat(format);
       const parts = partsOf(kind, key);
       if (format === "raw") return parts[0]!;
-      const written = { kty: "OKP", crv: name, x: toBase64Url(parts[0]!) };
+      const written = { kty: "OKP", crv: name, x: toBase64Url(parts[0]!), ...(use === "sig" ? { alg: name } : {}) };
       return key.type === "private" ? { ...written, d: toBase64Url(parts[1]!), ...rightsOf(key) } : { ...written, ...rightsOf(key) };
     },
   };
@@ -50,6 +52,35 @@ function keysOf(name: string, kind: KeyKind, roles: Roles, use: "sig" | "enc"): 
   }
 }
 
+// The points whose multiples are few, in each of their encodings, without the sign bit. A signature with one of them holds for
+// almost any text; the standard refuses it, OpenSSL does not.
+const SMALL_ORDER = [
+  hex("0000000000000000000000000000000000000000000000000000000000000000"),
+  hex("0100000000000000000000000000000000000000000000000000000000000000"),
+  hex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
+  hex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"),
+  hex("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
+  hex("edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
+  hex("eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
+];
+
+function hex(text: string): Uint8Array {
+  const bytes = new Bytes(32);
+  for (let i = 0; i < 32; i++) bytes[i] = Number(`0x${text.slice(2 * i, 2 * i + 2)}`);
+  return bytes;
+}
+
+// Of the first 32 bytes: a public key, or the point that a signature begins with.
+function isOfSmallOrder(bytes: Uint8Array): boolean {
+  for (let i = 0; i < SMALL_ORDER.length; i++) {
+    const point = SMALL_ORDER[i]!;
+    let different = (bytes[31]! & 0x7f) ^ point[31]!;
+    for (let j = 0; j < 31; j++) different |= bytes[j]! ^ point[j]!;
+    if (different === 0) return true;
+  }
+  return false;
+}
+
 export function registerCurve25519(): void {
   register(
     {
@@ -60,7 +91,9 @@ export function registerCurve25519(): void {
       },
       verify(_, key, signature, data) {
         requireType(key, "public");
-        return native.keyVerify(handleOf(key), EDDSA, NO_HASH, 0, checkBytes(signature, "The signature"), checkBytes(data, "The data"));
+        const given = checkBytes(signature, "The signature");
+        const valid = native.keyVerify(handleOf(key), EDDSA, NO_HASH, 0, given, checkBytes(data, "The data"));
+        return valid && !isOfSmallOrder(new Bytes(partsOf(ED25519, key)[0]!)) && !isOfSmallOrder(bytesOf(given));
       },
     },
     { ...keysOf("X25519", X25519, { publicUsages: 0, privateUsages: DERIVE_KEY | DERIVE_BITS }, "enc"), derive: agree },

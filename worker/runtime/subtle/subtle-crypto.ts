@@ -42,9 +42,10 @@ export class SubtleCrypto {
     this.#brand;
     requireArguments(arguments.length, 5, "'importKey' on 'SubtleCrypto'");
     const kind = toFormat(format);
-    const data = toKeyData(kind, keyData);
+    checkKeyData(kind, keyData);
+    const wanted = toUsages(usages);
     const { found, given } = resolve(algorithm, "read");
-    return found.read(kind, data, given, !!extractable, toUsages(usages));
+    return found.read(kind, kind === "jwk" ? keyData as Jwk : copyBytes(keyData, `The ${kind} of a key`), given, !!extractable, wanted);
   }
 
   async exportKey(format: unknown, key: unknown): Promise<ArrayBuffer | Jwk> {
@@ -172,10 +173,9 @@ function toFormat(value: unknown): Format {
   return format;
 }
 
-function toKeyData(format: Format, data: unknown): Uint8Array<ArrayBuffer> | Jwk {
-  if (format !== "jwk") return copyBytes(data, `The ${format} of a key`);
-  if (!isObject(data) || isArrayBufferView(data) || native.classify(data) === 12) throw new PlainTypeError("A JSON Web Key must be an object.");
-  return data as Jwk;
+function checkKeyData(format: Format, data: unknown): void {
+  if (format !== "jwk") checkBytes(data, `The ${format} of a key`);
+  else if (!isObject(data) || isArrayBufferView(data) || native.classify(data) === 12) throw new PlainTypeError("A JSON Web Key must be an object.");
 }
 
 function keyFor(algorithm: Algorithm, value: unknown, usage: number): Inside {

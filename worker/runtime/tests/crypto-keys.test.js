@@ -158,7 +158,7 @@ test("Ed25519 signs as in RFC 8032", async () => {
   equal(hex(await subtle.exportKey("pkcs8", privateKey)), pkcs8);
   equal(hex(await subtle.exportKey("spki", publicKey)), spki);
   equal(hex(await subtle.exportKey("raw", publicKey)), point);
-  same(await subtle.exportKey("jwk", privateKey), { kty: "OKP", crv: "Ed25519", x: jwk.x, d: jwk.d, key_ops: ["sign"], ext: true });
+  same(await subtle.exportKey("jwk", privateKey), { kty: "OKP", crv: "Ed25519", x: jwk.x, alg: "Ed25519", d: jwk.d, key_ops: ["sign"], ext: true });
   const back = await subtle.importKey("pkcs8", unhex(pkcs8), "Ed25519", false, ["sign"]);
   equal(hex(await subtle.sign("Ed25519", back, nothing)), signature);
   same(back.algorithm, { name: "Ed25519" });

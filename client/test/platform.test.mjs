@@ -1,0 +1,123 @@
+// Globals of the platform that the Web Platform Tests do not reach, or not in a worker: caches, EventSource, scheduler, message channels.
+
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+
+import { connect, entrypoint } from "glovebox";
+import { failure } from "./failure.mjs";
+
+const glovebox = await connect({ console: "ignore" });
+after(() => glovebox.close());
+
+function load(body, options = {}) {
+  const text = `export default { async run(arg, env) { ${body} } };`;
+  return glovebox.loader.load({ compatibilityDate: "2026-03-01", mainModule: "m.js", modules: { "m.js": text }, ...options }).getEntrypoint();
+}
+
+test("a cache answers with what was put in, until it is deleted or has expired", async () => {
+  assert.deepEqual(await load(`
+    const cache = caches.default, url = "https://a.example/x";
+    const seen = [await cache.match(url)];
+    await cache.put(url, new Response("body", { status: 201, headers: { "x-y": "z" } }));
+    for (let i = 0; i < 2; i++) {
+      const hit = await cache.match(new Request(url + "#part"));
+      seen.push(await hit.text(), hit.status, hit.headers.get("x-y"), hit.headers.get("cf-cache-status"));
+    }
+    seen.push(await cache.match(new Request(url, { method: "POST" })), (await cache.match(new Request(url, { method: "POST" }), { ignoreMethod: true })) !== undefined);
+    seen.push(await (await caches.open("other")).match(url), (await caches.open("other")) === (await caches.open("other")));
+    seen.push(await cache.delete(url), await cache.delete(url), await cache.match(url));
+    await cache.put(url, new Response("old", { headers: { expires: "Thu, 01 Jan 1970 00:00:00 GMT" } }));
+    await cache.put(url + 1, new Response("private", { headers: { "cache-control": "no-store" } }));
+    await cache.put(url + 2, new Response("cookie", { headers: { "set-cookie": "a=b" } }));
+    for (const end of ["", 1, 2]) seen.push(await cache.match(url + end));
+    return seen;`).run(null),
+  [undefined, "body", 201, "z", "HIT", "body", 201, "z", "HIT", undefined, true, undefined, true, true, false, undefined, undefined, undefined, undefined]);
+});
+
+test("a cache tells responses apart by what they vary by", async () => {
+  assert.deepEqual(await load(`
+    const cache = caches.default, asking = (language) => new Request("https://a.example/", { headers: { "accept-language": language } });
+    for (const language of ["de", "en"]) await cache.put(asking(language), new Response(language, { headers: { vary: "Accept-Language" } }));
+    const text = async (language) => (await cache.match(asking(language)))?.text();
+    return [await text("de"), await text("en"), await text("fr")];`).run(null), ["de", "en", undefined]);
+});
+
+test("a cache refuses what it must not keep, and forgets what was used least recently when it is full", async () => {
+  const refused = async (expression) => (await failure(load(`await caches.default.put(${expression});`).run(null))).message;
+  assert.match(await refused(`new Request("https://a/", { method: "PUT" }), new Response()`), /non-GET/);
+  assert.match(await refused(`"https://a/", new Response(null, { status: 206 })`), /206/);
+  assert.match(await refused(`"https://a/", new Response("", { headers: { vary: "*" } })`), /Vary/);
+  assert.match(await refused(`"https://a/", new Response(new Uint8Array(17 * 1024 * 1024))`), /larger than what a worker can cache/);
+  assert.deepEqual(await load(`
+    const put = (name) => caches.default.put("https://a/" + name, new Response(new Uint8Array(6 * 1024 * 1024)));
+    await put("first"); await put("second");
+    await caches.default.match("https://a/first");
+    await put("third");
+    const kept = [];
+    for (const name of ["first", "second", "third"]) kept.push((await caches.default.match("https://a/" + name)) !== undefined);
+    return kept;`).run(null), [true, false, true]);
+});
+
+test("an EventSource reads events over a worker's own fetch, and asks again from where it was", async () => {
+  const asked = [];
+  const outbound = entrypoint({
+    fetch(request) {
+      asked.push([request.headers.get("accept"), request.headers.get("last-event-id")]);
+      if (asked.length === 3) return new Response(null, { status: 204 });
+      const parts = asked.length === 1 ? ["retry: 1\r", "\n: comment\nid: 7\ndata: a\nda", "ta: b\n\nevent: named\ndata:c\n\ndata: cut off"] : ["data: second\n\n"];
+      return new Response(new ReadableStream({
+        start(controller) {
+          for (const part of parts) controller.enqueue(new TextEncoder().encode(part));
+          controller.close();
+        },
+      }), { headers: { "content-type": "text/event-stream; charset=utf-8" } });
+    },
+  });
+  const seen = await load(`
+    const seen = [];
+    const source = new EventSource("https://a.example/events");
+    return new Promise((resolve) => {
+      source.onmessage = ({ data, lastEventId }) => seen.push([data, lastEventId]);
+      source.addEventListener("named", ({ data }) => seen.push(["named", data]));
+      source.onerror = () => { if (source.readyState === EventSource.CLOSED) resolve(seen); };
+    });`, { globalOutbound: outbound }).run(null);
+  assert.deepEqual(seen, [["a\nb", "7"], ["named", "c"], ["second", "7"]]);
+  assert.deepEqual(asked, [["text/event-stream", null], ["text/event-stream", "7"], ["text/event-stream", "7"]]);
+});
+
+test("EventSource.from() reads a stream, and close() ends it", async () => {
+  assert.deepEqual(await load(`
+    const stream = new Response("data: 1\\n\\ndata: 2\\n\\n").body;
+    const source = EventSource.from(stream), seen = [];
+    return new Promise((resolve) => {
+      source.onmessage = ({ data }) => { seen.push(data); source.close(); setTimeout(() => resolve([...seen, source.readyState]), 1); };
+    });`).run(null), ["1", 2]);
+});
+
+test("scheduler.wait() waits, and is given up by its signal", async () => {
+  assert.deepEqual(await load(`
+    await scheduler.wait(1);
+    const controller = new AbortController();
+    const waiting = scheduler.wait(1e8, { signal: controller.signal }).catch((error) => error.name);
+    controller.abort();
+    return [await waiting, await scheduler.wait(1, { signal: AbortSignal.abort(new RangeError("r")) }).catch((error) => error.message)];`).run(null), ["AbortError", "r"]);
+});
+
+test("message ports carry clones, in order, from when somebody listens", async () => {
+  assert.deepEqual(await load(`
+    const { port1, port2 } = new MessageChannel(), seen = [];
+    const sent = { list: [1] }, buffer = new ArrayBuffer(4);
+    port1.postMessage(sent);
+    port1.postMessage(buffer, [buffer]);
+    sent.list.push(2);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    return new Promise((resolve, reject) => {
+      port2.onmessage = ({ data }) => {
+        seen.push(data instanceof ArrayBuffer ? data.byteLength : data);
+        if (seen.length === 2) {
+          try { port1.postMessage(() => {}); } catch (error) { seen.push(error.name); }
+          resolve([...seen, buffer.byteLength]);
+        }
+      };
+    });`).run(null), [{ list: [1] }, 4, "DataCloneError", 0]);
+});
