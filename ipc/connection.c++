@@ -12,11 +12,13 @@ namespace {
 using End = RpcConnection::End;
 using Side = capnp::rpc::twoparty::Side;
 
+bool isGuarded(End end) { return end == End::SUPERVISOR_OF_WORKER || end == End::HOST_OF_GATEWAY; }
+
 MessageStreamOptions streamOptions(End end) {
   MessageStreamOptions options;
-  if (end == End::SUPERVISOR_OF_WORKER) {
+  if (isGuarded(end)) {
     options.messageBytesMax = wire::WORKER_MESSAGE_BYTES_MAX;
-    options.flush = MessageStreamOptions::Flush::SOON;
+    if (end == End::SUPERVISOR_OF_WORKER) options.flush = MessageStreamOptions::Flush::SOON;
     options.reader.traversalLimitInWords = guard::TRAVERSAL_WORDS_MAX;
     options.reader.nestingLimit = guard::NESTING_MAX;
   } else {
@@ -36,7 +38,7 @@ capnp::ReaderOptions networkOptions() {
 }
 
 Side sideOf(End end) {
-  return end == End::WORKER || end == End::SUPERVISOR_OF_CLIENT ? Side::SERVER : Side::CLIENT;
+  return end == End::WORKER || end == End::SUPERVISOR_OF_CLIENT || end == End::HOST_OF_GATEWAY ? Side::SERVER : Side::CLIENT;
 }
 
 kj::AutoCloseFd nonBlocking(End end, kj::AutoCloseFd fd) {
@@ -63,12 +65,12 @@ RpcConnection::RpcConnection(End end, kj::AutoCloseFd fd, kj::Own<FdWaiter> wait
       waiter_(kj::mv(waiter)),
       stream_(fd_, *waiter_, streamOptions(end)),
       onViolation_(kj::mv(onViolation)),
-      guard_(end != End::SUPERVISOR_OF_WORKER
+      guard_(!isGuarded(end)
                  ? kj::Maybe<kj::Own<GuardStream>>(nullptr)
                  : kj::heap<GuardStream>(stream_, [this](const kj::Exception& violation) {
                      stream_.cut(kj::cp(violation));
                      KJ_IF_MAYBE(callback, onViolation_) (*callback)(violation);
-                   })),
+                   }, end == End::HOST_OF_GATEWAY ? guard::GATEWAY_LIMITS : guard::WORKER_LIMITS)),
       network_([this]() -> capnp::MessageStream& {
         KJ_IF_MAYBE(guard, guard_) return **guard;
         return stream_;

@@ -14,16 +14,17 @@ namespace glovebox {
 
 class RpcConnection {
  public:
-  // The four ends there are. What an end may receive follows from who sits at the other.
+  // The ends there are. What an end may receive follows from who sits at the other.
   enum class End {
     SUPERVISOR_OF_WORKER,   // the peer is hostile: guarded, small messages
     WORKER,                 // the peer is the supervisor; only read() and write(); `fd` is non-blocking already
+    HOST_OF_GATEWAY,        // the peer is hostile: guarded, small messages
     SUPERVISOR_OF_CLIENT,   // the peer may hand in 64 MiB of modules
     CLIENT,
   };
 
   // `waiter` watches `fd`. `bootstrap` is what the peer gets for asking; null: nothing (a worker's line serves nothing).
-  // `onViolation` is for SUPERVISOR_OF_WORKER: called once when the worker has broken the rules of the wire (the line is
+  // `onViolation` is for where there is a guard: called once when the peer has broken the rules of the wire (the line is
   // cut by then), never for a mere disconnect. It must not destroy the connection at once.
   RpcConnection(End end, kj::AutoCloseFd fd, kj::Own<FdWaiter> waiter, kj::Maybe<capnp::Capability::Client> bootstrap,
                 kj::Maybe<kj::Function<void(const kj::Exception&)>> onViolation = nullptr);
@@ -43,7 +44,7 @@ class RpcConnection {
   // Bytes that wait to be written. A caller that adds to them without end because the peer does not read is to look here.
   size_t unsentBytes() { return network_.getCurrentQueueSize() + stream_.unsentBytes(); }
 
-  // Only at SUPERVISOR_OF_WORKER.
+  // Only at SUPERVISOR_OF_WORKER and HOST_OF_GATEWAY.
   kj::Maybe<const GuardStream&> guard() const;
   kj::Maybe<GuardStream&> guard();
 

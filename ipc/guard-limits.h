@@ -1,5 +1,5 @@
 #pragma once
-// What a worker may have open at once on its line. A worker that reaches one of these is broken or hostile: an honest one
+// What a worker may have open at once on its line; at the end, what a gateway may. A worker that reaches one of these is broken or hostile: an honest one
 // stays far below (ipc/connection-test.c++ holds that), and what its JavaScript can ask for too much of is answered with an
 // error long before (supervisor/membrane-limits.h).
 //
@@ -70,5 +70,34 @@ constexpr uint64_t TRAVERSAL_WORDS_MAX = 4 * wire::WORKER_MESSAGE_BYTES_MAX / 8;
 // Pointers on top of each other, elements of lists of structs included. The deepest honest message (Message, Call, Payload,
 // LoadParams, WorkerCode, Payload, Value, nodes, Node, Error, properties, Property) has twelve.
 constexpr int NESTING_MAX = 24;
+
+// Of whichever line a guard stands on.
+struct Limits {
+  const char* peer;
+  uint32_t questionsMax;
+  uint32_t callsMax;      // of the questions, on Targets: each may be answered with INLINE_BYTES at once
+  uint32_t readsMax;      // and on ByteSources
+  uint64_t questionBytesMax;
+  uint64_t answerBytesMax;
+  uint32_t bootstrapsMax;
+  uint32_t exportsMax;
+  uint32_t disembargoesMax;
+};
+constexpr Limits WORKER_LIMITS{"the worker", QUESTIONS_MAX, QUESTIONS_MAX, QUESTIONS_MAX, QUESTION_BYTES_MAX, ANSWER_BYTES_MAX, BOOTSTRAPS_MAX, EXPORTS_MAX, DISEMBARGOES_MAX};
+
+// A gateway carries the requests and WebSockets of many: by default so many at once (GatewayLimits), each request a call and a read of the
+// answer's body, each socket a message and a close, and as many again as there are requests. What is pulled in chunks the gateway itself
+// bounds (LARGE_CHUNKS_BYTES_MAX). Its calls are messages of a worker's size at most, and of its answers each may be a chunk. It asks once for
+// its host. An embargo it needs only where an answer turns out to be a body of its own.
+//
+// Together they bound what it makes its parent remember: 300 MB for calls, and 600 MB for answers that it does not take.
+constexpr uint32_t GATEWAY_REQUESTS_MAX = 1'000;
+constexpr uint32_t GATEWAY_SOCKETS_MAX = 2'000;
+constexpr uint32_t GATEWAY_CALLS_MAX = 3 * GATEWAY_REQUESTS_MAX + 2 * GATEWAY_SOCKETS_MAX;
+constexpr uint32_t GATEWAY_READS_MAX = 2 * (2 * wire::PAYLOAD_BYTES_MAX / wire::CHUNK_BYTES);
+constexpr Limits GATEWAY_LIMITS{"the gateway", GATEWAY_CALLS_MAX + GATEWAY_READS_MAX + 2 * GATEWAY_REQUESTS_MAX, GATEWAY_CALLS_MAX, GATEWAY_READS_MAX,
+                                uint64_t{GATEWAY_REQUESTS_MAX + GATEWAY_SOCKETS_MAX} * wire::WORKER_MESSAGE_BYTES_MAX,
+                                uint64_t{GATEWAY_REQUESTS_MAX} * wire::WORKER_MESSAGE_BYTES_MAX + 2 * wire::PAYLOAD_BYTES_MAX, 1, EXPORTS_MAX,
+                                GATEWAY_REQUESTS_MAX};
 
 }  // namespace glovebox::guard

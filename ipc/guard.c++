@@ -37,8 +37,8 @@ bool needsNoFinish(Return ret) {
 
 }  // namespace
 
-GuardStream::GuardStream(capnp::MessageStream& inner, kj::Function<void(const kj::Exception&)> onViolation)
-    : inner_(inner), onViolation_(kj::mv(onViolation)) {}
+GuardStream::GuardStream(capnp::MessageStream& inner, kj::Function<void(const kj::Exception&)> onViolation, const guard::Limits& limits)
+    : inner_(inner), limits_(limits), onViolation_(kj::mv(onViolation)) {}
 
 GuardStream::~GuardStream() noexcept(false) {}
 
@@ -96,7 +96,7 @@ kj::Promise<void> GuardStream::writeMessages(
 kj::Exception GuardStream::violate(kj::StringPtr rule) {
   KJ_IF_MAYBE(violation, violation_) return kj::cp(*violation);
   kj::Exception exception(kj::Exception::Type::FAILED, __FILE__, __LINE__,
-                          kj::str("the worker broke the rules of the wire: ", rule));
+                          kj::str(limits_.peer, " broke the rules of the wire: ", rule));
   violation_ = kj::cp(exception);
   onViolation_(exception);
   return exception;
@@ -118,8 +118,8 @@ void GuardStream::checkIncoming(protocol::Message::Reader message, uint64_t byte
     case protocol::Message::DISEMBARGO: return checkDisembargo(message.getDisembargo());
     case protocol::Message::ABORT: return;
     case protocol::Message::BOOTSTRAP:
-      if (++bootstraps_ > guard::BOOTSTRAPS_MAX) {
-        refuse("got Bootstrap number ", bootstraps_, ", expected at most ", guard::BOOTSTRAPS_MAX);
+      if (++bootstraps_ > limits_.bootstrapsMax) {
+        refuse("got Bootstrap number ", bootstraps_, ", expected at most ", limits_.bootstrapsMax);
       }
       openWorkerQuestion(message.getBootstrap().getQuestionId(), bytes);
       return;
@@ -132,27 +132,27 @@ void GuardStream::checkIncoming(protocol::Message::Reader message, uint64_t byte
 void GuardStream::checkCall(protocol::Call::Reader call, uint64_t bytes) {
   if (!call.getSendResultsTo().isCaller()) refuse("Call wants its results sent to somebody else");
   checkTarget(call.getTarget());
-  if (answerBytes_ > guard::ANSWER_BYTES_MAX) {
+  if (answerBytes_ > limits_.answerBytesMax) {
     refuse("asks for more with ", answerBytes_, " bytes of answers not finished, expected at most ",
-           guard::ANSWER_BYTES_MAX);
+           limits_.answerBytesMax);
   }
   auto& question = openWorkerQuestion(call.getQuestionId(), bytes);
   question.paramExports = checkCapabilities(call.getParams());
   if (call.getInterfaceId() == capnp::typeId<rpc::Target>()) {
     question.kind = WorkerQuestion::Kind::CALL;
-    ++openCalls_;
+    if (++openCalls_ > limits_.callsMax) refuse("more than ", limits_.callsMax, " calls are open");
   } else if (call.getInterfaceId() == capnp::typeId<rpc::ByteSource>()) {
     question.kind = WorkerQuestion::Kind::READ;
-    ++openReads_;
+    if (++openReads_ > limits_.readsMax) refuse("more than ", limits_.readsMax, " reads are open");
   }
 }
 
 GuardStream::WorkerQuestion& GuardStream::openWorkerQuestion(uint32_t id, uint64_t bytes) {
   if (findWorkerQuestion(id) != nullptr) refuse("question ", id, " is already open");
-  if (workerQuestions_.size() >= guard::QUESTIONS_MAX) refuse("more than ", guard::QUESTIONS_MAX, " questions are open");
+  if (workerQuestions_.size() >= limits_.questionsMax) refuse("more than ", limits_.questionsMax, " questions are open");
   questionBytes_ += bytes;
-  if (questionBytes_ > guard::QUESTION_BYTES_MAX) {
-    refuse("its open questions take more than ", guard::QUESTION_BYTES_MAX, " bytes");
+  if (questionBytes_ > limits_.questionBytesMax) {
+    refuse("its open questions take more than ", limits_.questionBytesMax, " bytes");
   }
   auto& question = workerQuestions_[id];
   question.questionBytes = bytes;
@@ -223,7 +223,7 @@ void GuardStream::checkDisembargo(protocol::Disembargo::Reader disembargo) {
   auto context = disembargo.getContext();
   switch (context.which()) {
     case protocol::Disembargo::Context::SENDER_LOOPBACK:
-      if (disembargoes_ >= guard::DISEMBARGOES_MAX) refuse("more than ", guard::DISEMBARGOES_MAX, " embargoes are open");
+      if (disembargoes_ >= limits_.disembargoesMax) refuse("more than ", limits_.disembargoesMax, " embargoes are open");
       ++disembargoes_;
       return checkTarget(disembargo.getTarget());
     case protocol::Disembargo::Context::RECEIVER_LOOPBACK: {
@@ -284,7 +284,7 @@ kj::Maybe<uint32_t> GuardStream::checkCapability(protocol::CapDescriptor::Reader
     auto added = workerExports_.try_emplace(id);
     auto& exported = added.first->second;
     if (added.second) {
-      if (workerExports_.size() > guard::EXPORTS_MAX) refuse("more than ", guard::EXPORTS_MAX, " of its capabilities are held");
+      if (workerExports_.size() > limits_.exportsMax) refuse("more than ", limits_.exportsMax, " of its capabilities are held");
       exported.unresolved = promise;
     }
     ++exported.references;

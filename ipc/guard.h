@@ -4,6 +4,9 @@
 // (held answers, results never read, promises resolved for ever, capability tables of millions); these do. The numbers
 // and their reasons are in ipc/guard-limits.h.
 //
+// The same stands between a gateway's line and the program that started it, with other numbers. Where "worker" stands below, it may
+// be a gateway.
+//
 // Everything from the worker's side is hostile. The first message that breaks a rule is not passed on: the reader gets
 // an exception naming the rule, `onViolation` is called once with the same, and from then on nothing passes either way.
 // What the RpcSystem itself refuses (it then sends Abort) counts as a violation too.
@@ -23,7 +26,9 @@
 //               none to ask for.
 //   Abort
 //
-// Not: Bootstrap, Provide, Accept, Join, Unimplemented, third parties.
+//   Bootstrap   of a gateway, once.
+//
+// Not: Provide, Accept, Join, Unimplemented, third parties.
 //
 // The books may lag behind the RpcSystem by what is still queued to be written, never behind what the worker can know.
 
@@ -42,7 +47,7 @@ class GuardStream final: public capnp::MessageStream {
  public:
   // `inner` is borrowed. `onViolation` must not destroy the guard at once; it is called before the reader's exception
   // can be seen.
-  GuardStream(capnp::MessageStream& inner, kj::Function<void(const kj::Exception&)> onViolation);
+  GuardStream(capnp::MessageStream& inner, kj::Function<void(const kj::Exception&)> onViolation, const guard::Limits& limits = guard::WORKER_LIMITS);
   ~GuardStream() noexcept(false);
   KJ_DISALLOW_COPY(GuardStream);
 
@@ -103,6 +108,7 @@ class GuardStream final: public capnp::MessageStream {
   };
 
   capnp::MessageStream& inner_;
+  const guard::Limits& limits_;
   kj::Function<void(const kj::Exception&)> onViolation_;
   kj::Maybe<kj::Exception> violation_;
 

@@ -64,7 +64,8 @@ kj::Own<gateway::GatewayProcess> startGateway(Session& session, const Installati
 }
 
 void waitForEnd(Session& session, gateway::GatewayProcess& gateway, kj::Promise<int> stop, kj::Function<void()> drains) {
-  auto died = gateway.whenEnded().then([](int status) -> int {
+  auto died = gateway.whenEnded().then([&gateway](int status) -> int {
+    KJ_IF_MAYBE(violation, gateway.violation()) KJ_FAIL_REQUIRE("the gateway was killed", *violation);
     KJ_FAIL_REQUIRE("the gateway ended by itself", status);
   });
   KJ_IF_MAYBE(exception, kj::runCatchingExceptions([&]() { stop.exclusiveJoin(kj::mv(died)).wait(session.waitScope()); })) {

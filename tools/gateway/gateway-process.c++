@@ -128,8 +128,11 @@ GatewayProcess::GatewayProcess(UvEventPort& port, kj::StringPtr program, kj::Arr
     startedPair_.fulfiller->reject(KJ_EXCEPTION(FAILED, "the gateway ended before it was ready", code));
   }));
   int number = ours;
-  line_ = kj::heap<RpcConnection>(RpcConnection::End::SUPERVISOR_OF_CLIENT, kj::mv(ours), kj::heap<UvFdObserver>(port, number),
-                                  rpc::GatewayHost::Client(kj::heap<Host>(*this)));
+  line_ = kj::heap<RpcConnection>(RpcConnection::End::HOST_OF_GATEWAY, kj::mv(ours), kj::heap<UvFdObserver>(port, number),
+                                  rpc::GatewayHost::Client(kj::heap<Host>(*this)), kj::Function<void(const kj::Exception&)>([this](const kj::Exception& violation) {
+                                    violation_ = kj::str(violation.getDescription());
+                                    kill();
+                                  }));
 }
 
 GatewayProcess::~GatewayProcess() noexcept(false) {

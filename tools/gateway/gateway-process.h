@@ -4,9 +4,7 @@
 //
 // What the gateway says is what it makes of strangers' requests, and whoever has broken into it says what he likes: calls of `fetch` on
 // any target that `route` gives for some host, and nothing else.
-//
-// TODO(security): the line has no guard (ipc/guard.h) as workers' lines have: a gateway that was broken into can make this process use
-// memory, for questions that it never finishes.
+// The line has a guard (ipc/guard.h): who opens more on it than a gateway needs, or breaks the rules of the wire, is killed.
 
 #include <kj/async.h>
 #include <kj/function.h>
@@ -45,6 +43,9 @@ class GatewayProcess final: private kj::TaskSet::ErrorHandler {
 
   void kill();
 
+  // Which rule of the wire it has broken, if that was why it was killed.
+  kj::Maybe<kj::StringPtr> violation() const { return violation_.map([](const kj::String& text) -> kj::StringPtr { return text; }); }
+
   // The exit code, or minus the number of the signal.
   kj::Promise<int> whenEnded() { return ended_.addBranch(); }
 
@@ -58,6 +59,7 @@ class GatewayProcess final: private kj::TaskSet::ErrorHandler {
   kj::AutoCloseFd pidfd_;
   kj::Own<UvFdObserver> exit_;
   bool reaped_ = false;
+  kj::Maybe<kj::String> violation_;
   kj::ForkedPromise<int> ended_;
   kj::Maybe<kj::Own<RpcConnection>> line_;
   kj::TaskSet tasks_;

@@ -6,6 +6,7 @@
 
 #include <kj/time.h>
 
+#include "ipc/guard-limits.h"
 #include "ipc/wire-limits.h"
 #include "policy/limits.h"
 
@@ -87,6 +88,9 @@ struct GatewayLimits {
   kj::Duration writeTimeout = 60 * kj::SECONDS;    // for a client to take what was written
   kj::Duration drainTimeout = 30 * kj::SECONDS;    // for what is under way when it is told to end
 };
+
+// The parent's guard counts on what is here by default.
+static_assert(GatewayLimits().requestsMax == guard::GATEWAY_REQUESTS_MAX && GatewayLimits().socketsMax == guard::GATEWAY_SOCKETS_MAX);
 
 constexpr uint64_t descriptorsMax(const GatewayLimits& limits) {
   return limits.connectionsMax + policy::GATEWAY_DESCRIPTORS_BESIDES;
