@@ -10,6 +10,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "policy/gateway-syscalls.h"
 #include "policy/syscalls.h"
 
 namespace glovebox::policy {
@@ -91,11 +92,11 @@ std::string filterPseudoCode(Profile profile) {
   return exported([&](int fd) { return seccomp_export_pfc(context.get(), fd); });
 }
 
-std::string describeWorkerRules(Profile profile) {
-  std::string text = "system calls of a sealed worker, profile ";
-  text += profileName(profile);
-  text += "; any other call kills it\n";
-  for (const Rule& rule : WORKER_SYSCALLS) {
+namespace {
+
+std::string describe(std::span<const Rule> rules, Profile profile) {
+  std::string text;
+  for (const Rule& rule : rules) {
     if (!rule.profiles.has(profile)) continue;
     text += "\n";
     text += rule.call;
@@ -117,6 +118,16 @@ std::string describeWorkerRules(Profile profile) {
     text += "\n";
   }
   return text;
+}
+
+}  // namespace
+
+std::string describeWorkerRules(Profile profile) {
+  return "system calls of a sealed worker, profile " + std::string(profileName(profile)) + "; any other call kills it\n" + describe(WORKER_SYSCALLS, profile);
+}
+
+std::string describeGatewayRules() {
+  return "system calls of a sealed gateway, which speaks HTTP; any other call kills it\n" + describe(GATEWAY_SYSCALLS, Profile::DEFAULT);
 }
 
 std::optional<std::string> tryNameSystemCall(uint32_t number) {

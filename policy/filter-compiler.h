@@ -26,6 +26,8 @@ std::string filterPseudoCode(Profile profile);
 
 // The table with its reasons, for `glovebox policy`.
 std::string describeWorkerRules(Profile profile);
+// The same of the gateway's, which has one profile.
+std::string describeGatewayRules();
 
 // What libseccomp calls a system call of this machine; nothing if it does not know the number.
 std::optional<std::string> tryNameSystemCall(uint32_t number);

@@ -427,6 +427,8 @@ TEST(Policy, IsPrintedForPeopleAndForMachines) {
   auto text = runGlovebox({"policy"});
   EXPECT_EQ(text.code, EXIT_CODE_OK);
   EXPECT_THAT(text.output, HasSubstr("Compiled filter ("));
+  EXPECT_THAT(text.output, HasSubstr("system calls of a sealed gateway, which speaks HTTP; any other call kills it\n"));
+  EXPECT_THAT(text.output, HasSubstr("takes connections on the sockets that its parent had bound"));
   for (std::string profile: {"default", "no-wasm", "jitless"}) {
     auto json = runGlovebox({"policy", "--json", "--profile", profile});
     auto document = parse(json.output);
@@ -434,6 +436,12 @@ TEST(Policy, IsPrintedForPeopleAndForMachines) {
     EXPECT_GT(document["rules"].Size(), 10u);
     EXPECT_GT(document["filter"].Size(), 20u);
     for (auto& rule: document["rules"].GetArray()) EXPECT_GT(rule["reason"].GetStringLength(), 10u);
+    auto& gateway = document["gateway"];
+    std::set<std::string> calls;
+    for (auto& rule: gateway["rules"].GetArray()) calls.insert(rule["call"].GetString());
+    EXPECT_TRUE(calls.contains("accept4"));
+    EXPECT_FALSE(calls.contains("connect"));
+    EXPECT_GT(gateway["layers"].Size(), 3u);
   }
 }
 

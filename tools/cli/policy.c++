@@ -4,8 +4,11 @@
 #include <rapidjson/stringbuffer.h>
 
 #include <cstdio>
+#include <span>
 
+#include "policy/confine-gateway.h"
 #include "policy/filter-compiler.h"
+#include "policy/gateway-syscalls.h"
 #include "policy/layers.h"
 #include "policy/limits.h"
 #include "policy/syscalls.h"
@@ -59,15 +62,11 @@ std::string conditionText(const policy::Condition& condition) {
          (!masked && condition.valueCount > 1 ? "}" : "");
 }
 
-std::string asJson(policy::Profile profile) {
-  Json json;
+void writeRules(Json& json, std::span<const policy::Rule> rules, policy::Profile profile) {
   auto& writer = json.writer();
-  writer.StartObject();
-  json.text("profile", policy::profileName(profile));
-  json.text("otherwise", "KILL_PROCESS");
   json.name("rules");
   writer.StartArray();
-  for (auto& rule: policy::WORKER_SYSCALLS) {
+  for (auto& rule: rules) {
     if (!rule.profiles.has(profile)) continue;
     writer.StartObject();
     json.text("call", rule.call);
@@ -81,6 +80,15 @@ std::string asJson(policy::Profile profile) {
     writer.EndObject();
   }
   writer.EndArray();
+}
+
+std::string asJson(policy::Profile profile) {
+  Json json;
+  auto& writer = json.writer();
+  writer.StartObject();
+  json.text("profile", policy::profileName(profile));
+  json.text("otherwise", "KILL_PROCESS");
+  writeRules(json, policy::WORKER_SYSCALLS, profile);
   json.name("layers");
   writer.StartArray();
   for (auto& layer: policy::LAYERS) {
@@ -92,6 +100,17 @@ std::string asJson(policy::Profile profile) {
     writer.EndObject();
   }
   writer.EndArray();
+  json.name("gateway");
+  writer.StartObject();
+  json.text("otherwise", "KILL_PROCESS");
+  writeRules(json, policy::GATEWAY_SYSCALLS, policy::Profile::DEFAULT);
+  json.name("layers");
+  writer.StartArray();
+  for (auto& layer: policy::LAYERS) {
+    if (policy::gatewayLayers().has(layer.layer)) writer.String(layer.name.data(), static_cast<rapidjson::SizeType>(layer.name.size()));
+  }
+  writer.EndArray();
+  writer.EndObject();
   json.name("kernelLimits");
   writer.StartObject();
   for (auto& limit: KERNEL_LIMITS) json.number(limit.name, limit.value);
@@ -131,6 +150,12 @@ std::string asText(policy::Profile profile) {
     snprintf(line, sizeof(line), "  %-20.*s %llu\n", static_cast<int>(limit.name.size()), limit.name.data(), static_cast<unsigned long long>(limit.value));
     out += line;
   }
+  out += "\nThe gateway (dev, serve --config, --admin): " + policy::describeGatewayRules();
+  out += "\nIts layers:";
+  for (auto& layer: policy::LAYERS) {
+    if (policy::gatewayLayers().has(layer.layer)) out += " " + std::string(layer.name);
+  }
+  out += "\n";
   return out + "\n" + filterText(profile);
 }
 
