@@ -44,6 +44,9 @@ export async function program(): Promise<void> {
       timers: 1, logBytes: 1, resultBytes: 1, idleMs: 1, lifetimeMs: 1 } },
   });
   await connect({ socket: "/run/glovebox" });
+  await connect({ egress: { allow: ["a.example", { origin: "http://b.example", methods: ["GET"] }], allowPrivate: ["10.0.0.0/8"], secrets: { A: { value: "v", hosts: ["a.example"] } } } });
+  // @ts-expect-error
+  await connect({ egress: { allow: "a.example" } });
   await connect();
   // @ts-expect-error
   await connect({ supervisor: { profile: "fast" } });

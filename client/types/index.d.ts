@@ -34,12 +34,31 @@ export interface ConnectOptions {
   inProcess?: boolean | undefined;
   /** How a supervisor of one's own is to be. Absent: as `glovebox serve` is by default. */
   supervisor?: SupervisorOptions | undefined;
+  /** What workers may reach on the internet, where `globalOutbound` is left out. Absent: nothing. Not with `socket` or `inProcess`. */
+  egress?: EgressOptions | undefined;
   /**
    * What workers log.
    * Absent: standard error, a line each, without control characters.
    * `"ignore"`: nothing, and it is not even sent. A function: gets each message.
    */
   console?: "ignore" | ((message: LogMessage) => void) | undefined;
+}
+
+/** What is not allowed here is refused. */
+export interface EgressOptions {
+  /**
+   * `"api.example.com"` (https), `"*.example.com"` for all below it, `"http://intranet.example:8080"`, `"example.com:*"`. Without `methods`: all of
+   * fetch(). `connect()` of `cloudflare:sockets` takes an origin with the method `"CONNECT"`.
+   */
+  allow: (string | { origin: string; methods?: string[] | undefined })[];
+  /** Addresses that may be connected to although they are not of the public internet: `"10.1.0.0/16"`, `"127.0.0.1"`. Absent: none. */
+  allowPrivate?: string[] | undefined;
+  /** A worker writes `{{secret:NAME}}` into a header; the value is put in for these hosts, over TLS unless `plain` is true. Absent: none. */
+  secrets?: Record<string, { value: string; hosts: string[]; plain?: boolean | undefined }> | undefined;
+  /** `"127.0.0.1:53"`. Absent: the machine's. */
+  nameservers?: string[] | undefined;
+  /** A file of certificates in PEM that are trusted besides the machine's. Absent: none. */
+  caFile?: string | undefined;
 }
 
 /** The flags of `glovebox serve`, which are explained by `glovebox serve --help` and `glovebox policy`. */
