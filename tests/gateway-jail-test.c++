@@ -24,6 +24,7 @@
 #include "policy/filter-compiler.h"
 #include "policy/gateway-syscalls.h"
 #include "tests/gateway-world.h"
+#include "tools/egress/limits.h"
 #include "tools/gateway/limits.h"
 #include "tools/probe/lent-segment.h"
 #include "tools/probe/probe-record.h"
@@ -135,6 +136,7 @@ class Jailed {
     policy::GatewayConfinement confinement{256, gateway::dataBytesMax(limits), filter.data(), static_cast<uint16_t>(filter.size()), {}};
     if (role == Role::EGRESS) {
       close(policy::GATEWAY_LISTENER);
+      confinement.dataBytesMax = egress::DATA_BYTES_MAX;
       confinement.connects = true;
       confinement.ports = &ALLOWED_PORT;
       confinement.portCount = 1;

@@ -91,7 +91,23 @@ before(async () => {
   selfSigned = await listen(certified("selfsigned"));
   cpSync(path.join(CERTIFICATES, "ca.pem"), path.join(folder, "ca.pem"));
   writeFileSync(path.join(folder, "main.js"), `
+    import { connect } from "cloudflare:sockets";
     export default {
+      async talk(list) {
+        const answers = [];
+        for (const [address, secureTransport, text] of list) {
+          try {
+            const socket = connect(address, { secureTransport, allowHalfOpen: true });
+            const writer = socket.writable.getWriter();
+            await writer.write(new TextEncoder().encode(text));
+            let all = "";
+            for await (const chunk of socket.readable.pipeThrough(new TextDecoderStream())) all += chunk;
+            await socket.close();
+            answers.push(all);
+          } catch (e) { answers.push(e.name + ": " + e.message) }
+        }
+        return answers;
+      },
       async ask(list) {
         const answers = [];
         for (const [url, init] of list) {
@@ -246,6 +262,23 @@ test("a server's certificate must be its own, of an authority, and of today", as
   for (const answer of wrong) assert.match(answer, /^TypeError: The request to https:\S+ failed: no TLS with /);
   const [untrusted] = await ask(egress, urls.slice(0, 1));
   assert.match(untrusted, /no TLS with /);
+});
+
+test("connect() looks at names, addresses and certificates as fetch() does", async () => {
+  Object.assign(names, { "good.test": ["127.0.0.1"], "wrong.test": ["127.0.0.1"], "expired.test": ["127.0.0.1"], "inside.test": ["10.0.0.1"] });
+  const CONNECT = { methods: ["CONNECT"] };
+  const egress = { allow: [{ origin: "https://*.test:*", ...CONNECT }, { origin: "http://*.test:*", ...CONNECT }], allow_private: ["127.0.0.1"], ca_file: "ca.pem" };
+  const request = "GET /tls HTTP/1.1\r\nHost: good.test\r\nConnection: close\r\n\r\n";
+  const [secure, plain, ...wrong] = await call(egress, "talk", [[
+    [`good.test:${good}`, "on", request], [`good.test:${web}`, "off", request],
+    [`wrong.test:${good}`, "on", request], [`expired.test:${expired}`, "on", request], [`good.test:${selfSigned}`, "on", request], [`good.test:${web}`, "on", request],
+  ]]);
+  for (const answer of [secure, plain]) assert.match(answer, /^HTTP\/1\.1 200 OK\r\n[^]*GET \/tls/);
+  for (const answer of wrong) assert.match(answer, /^TypeError: connect\(\): no TLS with /);
+  const [inside, unknown, other] = await call(egress, "talk", [[[`inside.test:${web}`, "off", "x"], ["nowhere.test:1", "off", "x"], ["example.com:1", "off", "x"]]]);
+  assert.match(inside, /inside\.test is at 10\.0\.0\.1, which is not an address of the public internet/);
+  assert.match(unknown, /nowhere\.test is not known/);
+  assert.match(other, /not allowed by the egress policy/);
 });
 
 test("answers that are not to the letter are the server's failure, and the next request has its own", async () => {
