@@ -41,7 +41,10 @@ interface Item {
   next: Item | undefined;
 }
 
-type Ending = { code: number; reason: string } | { why: unknown };
+interface Ending { lost: boolean; why: unknown; code: number; reason: string }
+
+function closedWith(code: number, reason: string): Ending { return { lost: false, why: undefined, code, reason }; }
+function lostFor(why: unknown): Ending { return { lost: true, why, code: DISCONNECTED, reason: "" }; }
 
 // One direction: messages in order, then an ending.
 class Way {
@@ -63,7 +66,7 @@ class Way {
   }
 
   get ended(): boolean { return this.#ending !== undefined; }
-  get lost(): boolean { return this.#ending !== undefined && "why" in this.#ending; }
+  get lost(): boolean { return this.#ending?.lost === true; }
   get waitingBytes(): number { return this.#bytes; }
 
   // `now`: in this turn, if nothing waits: in the call that brought it.
@@ -81,7 +84,7 @@ class Way {
 
   end(code: number, reason: string, now: boolean): void {
     if (this.#ending !== undefined) return;
-    this.#ending = { code, reason };
+    this.#ending = closedWith(code, reason);
     this.#go(now);
   }
 
@@ -103,15 +106,15 @@ class Way {
     if (this.#over || this.lost) return;
     if (this.#taker instanceof Sender) {
       this.#clear();
-      this.#ending = { why };
+      this.#ending = lostFor(why);
     }
-    this.#ending ??= { why };   // what came before is still to be had here
+    this.#ending ??= lostFor(why);   // what came before is still to be had here
     this.#go(true);
   }
 
   #overflow(): void {
     this.#clear();
-    this.#ending = { code: 1013, reason: TOO_MUCH };
+    this.#ending = closedWith(1013, TOO_MUCH);
     this.#go(true);
     this.opposite.#break(new PlainError(TOO_MUCH));
   }
@@ -145,7 +148,7 @@ class Way {
         taker.message(item.message);
       } else if (this.#ending !== undefined && !this.#over) {
         this.#over = true;
-        if ("why" in this.#ending) taker.lost(this.#ending.why);
+        if (this.#ending.lost) taker.lost(this.#ending.why);
         else taker.closed(this.#ending.code, this.#ending.reason);
         if (this.opposite.#over) {
           if (taker instanceof Sender) taker.release();

@@ -45,14 +45,14 @@ std::variant<FrameCheck::Incomplete, FrameCheck::Frame, FrameRefusal> FrameCheck
     if (payload < (sizeBytes == 2 ? 126u : 0x10000u) || payload >> 63 != 0) return MALFORMED;
   }
   if (opcode == CLOSE) closeHasCode_ = length > 0;
-  if (control) return Frame{headerBytes, payload, true, false, false};
+  if (control) return Frame{headerBytes, payload, true, false, false, opcode == PING, opcode == PONG};
   bool first = !inMessage_;
   if (first) messageBytes_ = 0;
   uint64_t cost = last && first ? 0 : FRAGMENT_BYTES;
   if (payload > messageBytesMax_ || messageBytes_ + cost > messageBytesMax_ - payload) return TOO_LARGE;
   messageBytes_ += payload + cost;
   inMessage_ = !last;
-  return Frame{headerBytes, payload, false, first, last};
+  return Frame{headerBytes, payload, false, first, last, false, false};
 }
 
 bool isCloseCode(unsigned code) {

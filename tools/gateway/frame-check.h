@@ -27,6 +27,7 @@ class FrameCheck {
     bool control;
     bool first;   // of a message
     bool last;
+    bool ping, pong;
   };
   // The frame that `bytes` begin with. What is a frame counts: the next bytes are behind it.
   std::variant<Incomplete, Frame, FrameRefusal> next(std::string_view bytes);

@@ -58,7 +58,7 @@ constexpr size_t MESSAGE_BYTES_MAX = wire::PAYLOAD_BYTES_MAX - 1024;
 // Larger ones are held by a budget: kj-http reserves a frame's size when it has seen its header. All connections together have
 // this much room for them; who finds none waits.
 constexpr size_t SMALL_MESSAGE_BYTES = wire::INLINE_BYTES;
-constexpr size_t LARGE_MESSAGES_BYTES_MAX = 2 * wire::PAYLOAD_BYTES_MAX;
+constexpr size_t LARGE_MESSAGES_BYTES_MAX = wire::PAYLOAD_BYTES_MAX;
 
 // So that nobody holds that room by sending slowly: beyond bodyTimeout a second is granted for each so many bytes of a message.
 constexpr uint64_t MESSAGE_BYTES_PER_SECOND_MIN = 256 * 1024;
@@ -78,8 +78,7 @@ struct GatewayLimits {
   uint32_t connectionsMax = 10'000;
   // Under way at once. More are answered with 503: each may hold a chunk in both directions.
   uint32_t requestsMax = 1'000;
-  // Open at once. Counted apart from requests, which are short; each may hold a small message in both directions.
-  uint32_t socketsMax = 2'000;
+  uint32_t socketsMax = 1'000;    // WebSockets open at once, apart from requests, which are short
   uint64_t bodyBytesMax = 100ull << 20;   // of a request
   uint64_t messageBytesMax = MESSAGE_BYTES_MAX;   // of a client's message on a WebSocket
   kj::Duration headerTimeout = 15 * kj::SECONDS;   // from a request's first byte to the end of its headers
@@ -97,11 +96,11 @@ constexpr uint64_t descriptorsMax(const GatewayLimits& limits) {
 }
 
 // RLIMIT_DATA: the program itself, an idle connection's buffers and promises (measured: 16 kB), a request's chunks both ways
-// with their messages, the large chunks twice, because reading one copies it, and large messages three times (kj-http's, ours, the call's).
+// with their messages, the large chunks twice, because reading one copies it, as large messages are; what an idle WebSocket has besides.
 constexpr uint64_t dataBytesMax(const GatewayLimits& limits) {
-  constexpr uint64_t PROGRAM = 64 * policy::MIB, CONNECTION = 24 * 1024, REQUEST = 384 * 1024;
-  return PROGRAM + CONNECTION * limits.connectionsMax + REQUEST * (limits.requestsMax + limits.socketsMax) + 4 * LARGE_CHUNKS_BYTES_MAX +
-         3 * LARGE_MESSAGES_BYTES_MAX;
+  constexpr uint64_t PROGRAM = 64 * policy::MIB, CONNECTION = 24 * 1024, REQUEST = 384 * 1024, SOCKET = 24 * 1024;
+  return PROGRAM + CONNECTION * limits.connectionsMax + REQUEST * limits.requestsMax + SOCKET * limits.socketsMax +
+         4 * LARGE_CHUNKS_BYTES_MAX + 2 * LARGE_MESSAGES_BYTES_MAX;
 }
 
 }  // namespace glovebox::gateway

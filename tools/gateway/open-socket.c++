@@ -115,12 +115,15 @@ kj::Promise<void> OpenSocket::deliver(ValueGraph graph) {
   if (workerTold_) return kj::READY_NOW;
   auto request = KJ_ASSERT_NONNULL(worker_).callRequest();
   request.initPath(1).set(0, "message");
-  auto again = graph;
+  ValueGraph again;
+  bool small = payloadBytes(graph) <= wire::INLINE_BYTES;
+  if (small) again = graph;   // of a large one there is no room for two
   writePayload(std::move(graph), request.getOperation().initInvoke(), wire::INLINE_BYTES, noCapability);
-  return request.send().then([this, again = std::move(again)](capnp::Response<rpc::Return> answer) mutable -> kj::Promise<void> {
+  graph = {};
+  return request.send().then([this, small, again = std::move(again)](capnp::Response<rpc::Return> answer) mutable -> kj::Promise<void> {
     if (answer.isValue()) return kj::READY_NOW;
     // It has as much to do as it may: nothing was delivered.
-    if (answer.isEnded() && answer.getEnded().getCode() == rpc::Ending::Code::OVERLOADED) {
+    if (small && answer.isEnded() && answer.getEnded().getCode() == rpc::Ending::Code::OVERLOADED) {
       return shared_.timer.afterDelay(OVERLOADED_PAUSE).then([this, again = std::move(again)]() mutable { return deliver(std::move(again)); });
     }
     return lost("the worker did not take a message");

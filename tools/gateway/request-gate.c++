@@ -249,6 +249,17 @@ void RequestGate::upgrade(ChunkBudget& room) {
   last_ = true;
 }
 
+struct RequestGate::Writing {
+  explicit Writing(RequestGate& gate): gate_(&gate) { gate.writes_++; }
+  ~Writing() { end(); }
+  KJ_DISALLOW_COPY(Writing);
+  void end() {
+    if (gate_ != nullptr) gate_->wrote();
+    gate_ = nullptr;
+  }
+  RequestGate* gate_;
+};
+
 // Only as far as the end of a frame that was checked.
 kj::Promise<size_t> RequestGate::readFrames(char* buffer, size_t maxBytes) {
   if (frameLeft_ > 0) return readPayload(buffer, maxBytes);
@@ -262,6 +273,7 @@ kj::Promise<size_t> RequestGate::readFrames(char* buffer, size_t maxBytes) {
   if (frame == nullptr) {
     return whenMoreOfFrames().then([this, buffer, maxBytes]() { return readSome(buffer, maxBytes); });
   }
+  if (frame->ping || frame->pong) return answerPing(*frame).then([this, buffer, maxBytes]() { return readSome(buffer, maxBytes); });
   frameLeft_ = frame->headerBytes + frame->payloadBytes;
   if (frame->control || !frame->first) return readPayload(buffer, maxBytes);
   messageRoom_ = nullptr;   // of the one before, which was given on
@@ -329,22 +341,66 @@ kj::Promise<T> RequestGate::inMessageTime(kj::Promise<T> read) {
       });
 }
 
-// Between two frames; whoever is being written to needs none.
+// Here and not by kj-http, which keeps the answers to all pings for a client that takes none. Nothing is read before this one has left.
+kj::Promise<void> RequestGate::answerPing(FrameCheck::Frame frame) {
+  size_t size = frame.headerBytes + frame.payloadBytes;
+  if (pending_.size() < size) return whenMoreOfFrames();
+  std::string pong{static_cast<char>(0x8a), static_cast<char>(frame.payloadBytes)};
+  const char* mask = pending_.data() + frame.headerBytes - 4;
+  for (size_t i = 0; i < frame.payloadBytes; i++) pong += static_cast<char>(pending_[frame.headerBytes + i] ^ mask[i % 4]);
+  pending_.erase(0, size);
+  if (frame.pong) return kj::READY_NOW;
+  return sendBetweenFrames(std::move(pong));
+}
+
+// Whoever is being written to needs none.
 kj::Promise<void> RequestGate::ping() {
-  if (writes_ > 0 || cut_) return kj::READY_NOW;
-  auto sent = bounded(socket_->write(PING.data(), PING.size())).fork();
+  if (writes_ > 0) return kj::READY_NOW;
+  return sendBetweenFrames(std::string(PING));
+}
+
+kj::Promise<void> RequestGate::sendBetweenFrames(std::string frame) {
+  if (writes_ > 0) {
+    return whenWritten().then([this, frame = std::move(frame)]() mutable { return sendBetweenFrames(std::move(frame)); });
+  }
+  if (cut_) return KJ_EXCEPTION(DISCONNECTED, "the answer was cut off");
+  auto held = kj::heap(std::move(frame));
+  auto write = bounded(socket_->write(held->data(), held->size()));
+  auto sent = write.attach(kj::mv(held)).fork();
   auto branch = sent.addBranch();
   pinging_ = kj::mv(sent);
-  return branch.then([this]() { pinging_ = nullptr; });
+  return branch;
 }
 
 template <typename Func>
 kj::Promise<void> RequestGate::writeFrames(Func write) {
   KJ_IF_MAYBE(ping, pinging_) {
-    return ping->addBranch().then([this, write = kj::mv(write)]() mutable { return writeFrames(kj::mv(write)); });
+    auto sent = ping->addBranch();
+    return sent.then([this, write = kj::mv(write)]() mutable {
+      pinging_ = nullptr;
+      return writeFrames(kj::mv(write));
+    });
   }
-  writes_++;
-  return bounded(write()).attach(kj::defer([this]() { writes_--; }));
+  auto writing = kj::heap<Writing>(*this);
+  auto& w = *writing;
+  // kj-http looks at some of its writes only much later.
+  return bounded(write()).then([&w]() { w.end(); }, [&w](kj::Exception&& e) {
+    w.end();
+    kj::throwFatalException(kj::mv(e));
+  }).attach(kj::mv(writing)).eagerlyEvaluate(nullptr);
+}
+
+void RequestGate::wrote() {
+  if (--writes_ > 0) return;
+  KJ_IF_MAYBE(fulfiller, written_) (*fulfiller)->fulfill();
+  written_ = nullptr;
+}
+
+kj::Promise<void> RequestGate::whenWritten() {
+  if (writes_ == 0) return kj::READY_NOW;
+  auto paf = kj::newPromiseAndFulfiller<void>();
+  written_ = kj::mv(paf.fulfiller);
+  return kj::mv(paf.promise);
 }
 
 // -- Writing ------------------------------------------------------------------------------------------------------------

@@ -99,6 +99,7 @@ class RequestGate final: public kj::AsyncIoStream {
   uint64_t messageReceived_ = 0;
   bool pinged_ = false;      // and heard nothing since
   unsigned writes_ = 0;      // under way
+  kj::Maybe<kj::Own<kj::PromiseFulfiller<void>>> written_;
   kj::Maybe<kj::ForkedPromise<void>> pinging_;
 
   // A read into `pending_` that goes on even if nobody waits for it any more: what it got would be lost otherwise.
@@ -113,7 +114,12 @@ class RequestGate final: public kj::AsyncIoStream {
   kj::Promise<void> whenMoreOfFrames();
   template <typename T>
   kj::Promise<T> inMessageTime(kj::Promise<T> read);
+  kj::Promise<void> answerPing(FrameCheck::Frame frame);
   kj::Promise<void> ping();
+  kj::Promise<void> sendBetweenFrames(std::string frame);
+  kj::Promise<void> whenWritten();
+  void wrote();
+  struct Writing;
   template <typename Func>
   kj::Promise<void> writeFrames(Func write);
   kj::Promise<size_t> linger();
