@@ -160,6 +160,19 @@ TEST(Project, PackagesOfItsFolderAreBundledWithIt) {
   expectFailure(project.run(), EXIT_CODE_CODE_ERROR, "src/index.ts:2:8: Could not resolve \"missing\": the package \"missing\" is in no node_modules folder of the project. Install it there: npm install missing");
 }
 
+TEST(Project, PackagesAsPnpmLaysThemAreThereOnceHoweverManyLinksLeadToThem) {
+  Project project;
+  project.config().file("src/index.ts", "import { count } from 'one'; import { also } from 'two'; export default { run() { count(); also(); return count(); } };")
+      .file("node_modules/.pnpm/one@1.0.0/node_modules/one/index.js", "export { count } from 'shared';")
+      .file("node_modules/.pnpm/two@1.0.0/node_modules/two/index.js", "export { count as also } from 'shared';")
+      .file("node_modules/.pnpm/shared@1.0.0/node_modules/shared/index.js", "let n = 0; export const count = () => ++n;");
+  auto link = [&](const std::string& name, const std::string& target) { fs::create_directory_symlink(target, fs::path(project.folder()) / "node_modules" / name); };
+  link("one", ".pnpm/one@1.0.0/node_modules/one");
+  link("two", ".pnpm/two@1.0.0/node_modules/two");
+  for (auto name: {"one", "two"}) link(std::string(".pnpm/") + name + "@1.0.0/node_modules/shared", "../../shared@1.0.0/node_modules/shared");
+  expectResult(project.run(), "3");
+}
+
 TEST(Project, WhatIsWrongWithTheConfigurationIsShownBeforeAnythingRuns) {
   Project project;
   expectFailure(project.run(), EXIT_CODE_NO_INPUT, "there is no project in '" + project.folder() + "': expected wrangler.jsonc, wrangler.json or wrangler.toml in it.");

@@ -3,7 +3,7 @@
 #include <kj/debug.h>
 
 #include <algorithm>
-#include <filesystem>
+#include <map>
 #include <string_view>
 
 #include "ipc/limits-message.h"
@@ -144,13 +144,14 @@ std::vector<std::pair<std::string, std::string>> loadersOf(const ProjectConfig& 
 }
 
 // `Request` of worker/bundler/main.ts.
-ValueGraph request(const std::vector<NamedFile>& files, const std::set<std::string>& absent, const ProjectConfig& config) {
+ValueGraph request(const std::vector<NamedFile>& files, const std::set<std::string>& absent, const std::map<std::string, std::string>& links, const ProjectConfig& config) {
   RequestWriter writer;
-  std::vector<NodeRef> named, missing, loaders;
+  std::vector<NodeRef> named, missing, linked, loaders;
   for (auto& file: files) {
     named.push_back(writer.array({writer.text(file.name), isUtf8(file.content) ? writer.text(file.content) : writer.bytes(file.content)}));
   }
   for (auto& place: absent) missing.push_back(writer.text(place));
+  for (auto& [name, target]: links) linked.push_back(writer.array({writer.text(name), writer.text(target)}));
   for (auto& [ending, kind]: loadersOf(config)) loaders.push_back(writer.array({writer.text(ending), writer.text(kind)}));
   auto property = [&](const char* name, NodeRef value) { return ValueProperty{writer.text(name), value}; };
   auto options = writer.object({
@@ -163,6 +164,7 @@ ValueGraph request(const std::vector<NamedFile>& files, const std::set<std::stri
   auto object = writer.object({
       property("files", writer.array(std::move(named))), property("entryPoint", writer.text(files[0].name)), property("bundle", writer.boolean(true)),
       property("options", options), property("registry", writer.nil()), property("absent", writer.array(std::move(missing))),
+      property("links", writer.array(std::move(linked))),
   });
   return std::move(writer).arguments(object);
 }
@@ -172,7 +174,8 @@ ValueGraph request(const std::vector<NamedFile>& files, const std::set<std::stri
 struct PackageBundler::Bundling {
   ProjectConfig config;
   std::vector<NamedFile> files;
-  std::set<std::string> given, absent;   // places of packages
+  std::set<std::string> given, absent;         // places of packages
+  std::map<std::string, std::string> links;    // from one place to another
   size_t bytes = 0;
   int rounds = 0;
 
@@ -188,15 +191,15 @@ struct PackageBundler::Bundling {
   }
   // False: it was asked for before.
   bool addPackage(const std::string& place) {
-    if (given.contains(place) || absent.contains(place)) return false;
-    if (given.size() + absent.size() > PACKAGES_MAX) throw Failure(cli::EXIT_CODE_USAGE, "the project imports more than " + std::to_string(PACKAGES_MAX) + " packages");
-    auto package = readPackage(config, place);
-    if (package) {
-      given.insert(place);
-      add(std::move(*package));
-    } else {
+    if (given.contains(place) || absent.contains(place) || links.contains(place)) return false;
+    if (given.size() + absent.size() + links.size() > PACKAGES_MAX) throw Failure(cli::EXIT_CODE_USAGE, "the project imports more than " + std::to_string(PACKAGES_MAX) + " packages");
+    auto lies = findPackage(config, place);
+    if (!lies) {
       absent.insert(place);
+      return true;
     }
+    if (*lies != place) links[place] = *lies;
+    if (given.insert(*lies).second) add(readPackage(config, *lies).value().files);
     return true;
   }
 };
@@ -222,7 +225,7 @@ kj::Promise<StrippedModules> PackageBundler::ask(kj::Own<Bundling> bundling) {
   auto target = KJ_ASSERT_NONNULL(worker_).getEntrypointRequest().send().getEntrypoint();
   auto call = target.callRequest();
   call.initPath(1).set(0, "create");
-  writePayload(request(bundling->files, bundling->absent, bundling->config), call.getOperation().initInvoke());
+  writePayload(request(bundling->files, bundling->absent, bundling->links, bundling->config), call.getOperation().initInvoke());
   return call.send()
       .then([](auto&& response) { return readReturn(kj::mv(response)); })
       .then([this, bundling = kj::mv(bundling)](CallOutcome&& outcome) mutable -> kj::Promise<StrippedModules> {
@@ -254,6 +257,7 @@ kj::Promise<StrippedModules> PackageBundler::ask(kj::Own<Bundling> bundling) {
           return ask(kj::mv(bundling));
         }
         lastNeeded_ = std::move(bundling->given);
+        for (auto& [name, target]: bundling->links) lastNeeded_.insert(name);
         return readModules(answer);
       });
 }

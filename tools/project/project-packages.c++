@@ -14,6 +14,7 @@ namespace fs = std::filesystem;
 using cli::Failure;
 
 constexpr const char* PACKAGES = "node_modules";
+constexpr std::string_view PNPM = "node_modules/.pnpm/";
 constexpr int FOLDERS_DEEP_MAX = 32;
 constexpr size_t FILES_OF_PACKAGE_MAX = 20'000;
 
@@ -52,11 +53,6 @@ void list(const fs::path& folder, const std::string& name, int depth, std::vecto
   }
 }
 
-bool isBelow(const fs::path& path, const fs::path& folder) {
-  auto relative = path.lexically_relative(folder);
-  return !relative.empty() && *relative.begin() != "..";
-}
-
 }  // namespace
 
 bool hasPackages(const ProjectConfig& config) {
@@ -81,6 +77,13 @@ std::vector<NamedFile> readSources(const ProjectConfig& config) {
 }
 
 bool isPackagePlace(std::string_view path) {
+  // node_modules/.pnpm/NAME@VERSION/node_modules/NAME, and node_modules/.pnpm/node_modules/NAME
+  if (path.starts_with(PNPM)) {
+    auto rest = path.substr(PNPM.size());
+    if (rest.starts_with("node_modules/")) return isPackagePlace(rest);
+    auto end = rest.find('/');
+    return end != std::string_view::npos && end > 0 && rest[0] != '.' && isPackagePlace(rest.substr(end + 1));
+  }
   bool wantsName = false, inScope = false, hasName = false;
   for (size_t begin = 0; begin <= path.size();) {
     size_t end = std::min(path.find('/', begin), path.size());
@@ -106,18 +109,25 @@ bool isPackagePlace(std::string_view path) {
   return hasName && path.size() <= 2048;
 }
 
-std::optional<std::vector<NamedFile>> readPackage(const ProjectConfig& config, const std::string& place) {
+std::optional<std::string> findPackage(const ProjectConfig& config, const std::string& place) {
   std::error_code error;
   auto folder = fs::canonical(folderOf(config) / place, error);
   if (error || !fs::is_directory(folder, error)) return std::nullopt;
   auto project = fs::canonical(folderOf(config), error);
   if (error) unreadable(folderOf(config), error);
-  if (!isBelow(folder, project)) {
-    throw Failure(cli::EXIT_CODE_USAGE, "the package '" + place + "' is a link to '" + folder.string() + "', outside of the project's folder. Install it there: npm install --install-links");
+  auto real = folder.lexically_relative(project).string();
+  if (!isPackagePlace(real)) {
+    throw Failure(cli::EXIT_CODE_USAGE, "the package '" + place + "' is a link to '" + folder.string() + "', which is in no node_modules of the project's folder. Install it there: npm install --install-links");
   }
-  std::vector<NamedFile> files;
-  list(folder, place, 0, files);
-  return files;
+  return real;
+}
+
+std::optional<Package> readPackage(const ProjectConfig& config, const std::string& place) {
+  auto real = findPackage(config, place);
+  if (!real) return std::nullopt;
+  Package package{*real, {}};
+  list(folderOf(config) / *real, *real, 0, package.files);
+  return package;
 }
 
 }  // namespace glovebox::project

@@ -20,11 +20,19 @@ bool hasPackages(const ProjectConfig& config);
 // (package.json, tsconfig.json). Throws cli::Failure.
 std::vector<NamedFile> readSources(const ProjectConfig& config);
 
-// A place of a package, and of nothing else: "node_modules/@scope/name", "node_modules/a/node_modules/b".
+// A place of a package, and of nothing else: "node_modules/@scope/name", "node_modules/a/node_modules/b", and below "node_modules/.pnpm/".
 bool isPackagePlace(std::string_view path);
 
-// All files of a package but those that nothing imports (declarations, source maps), with the packages inside, which are its own. Links may lead to where
-// the project's own packages are, and nowhere else. Nothing: there is no such package. Throws cli::Failure.
-std::optional<std::vector<NamedFile>> readPackage(const ProjectConfig& config, const std::string& place);
+struct Package {
+  std::string place;              // where it lies: another than the one asked for, if that is a link, as with pnpm
+  std::vector<NamedFile> files;   // named below that place
+};
+
+// All files of a package but those that nothing imports (declarations, source maps), with the packages inside, which are its own. A link may lead to
+// another place of a package in the project's folder, and nowhere else. Nothing: there is no such package. Throws cli::Failure.
+std::optional<Package> readPackage(const ProjectConfig& config, const std::string& place);
+
+// The place alone.
+std::optional<std::string> findPackage(const ProjectConfig& config, const std::string& place);
 
 }  // namespace glovebox::project

@@ -30,8 +30,9 @@ interface Request {
   options: Options;
   // Null: packages lie in the project's folder.
   registry: Registry | null;
-  // Then: packages that were needed, and are not there.
+  // Then: packages that were needed, and are not there; and names of packages that lie elsewhere.
   absent?: string[];
+  links?: [name: string, target: string][];
 }
 
 // `needed`: folders of packages, to be given with the next request if they are there.
@@ -65,6 +66,7 @@ async function create(request: Request): Promise<Answer> {
     // Where nothing is installed, they mean nothing.
     const warnings = request.bundle && request.registry !== null ? project.warnings : [];
     for (const [name, body] of given) files.add("/" + name, typeof body === "string" ? encoder.encode(body) : body);
+    for (const [name, target] of request.links ?? []) files.link("/" + name, "/" + target);
     // Packages that came along are there; nothing is added to them.
     const isInstalled = [...given.keys()].some((name) => name.startsWith("node_modules/"));
     const { registry } = request;

@@ -12,6 +12,7 @@ interface Open {
 export class MemoryFiles {
   #files = new Map<string, Uint8Array>();
   #folders = new Map<string, Set<string>>([["/", new Set()]]);
+  #links = new Map<string, string>();
   readonly #open = new Map<number, Open>();
   #next = 16;
   #input: ((...args: unknown[]) => void) | undefined;
@@ -22,16 +23,28 @@ export class MemoryFiles {
   clear(): void {
     this.#files = new Map();
     this.#folders = new Map([["/", new Set()]]);
+    this.#links = new Map();
     this.#open.clear();
   }
 
   // `path` is absolute and normal. What is there already stays.
   add(path: string, body: Uint8Array): void {
     if (this.#files.has(path) || this.#folders.has(path)) return;
-    let [folder, name] = split(path);
+    const [folder, name] = split(path);
     // A file where a folder is to be: the file stays, as on a disk.
     for (let above = folder; above !== "/"; above = split(above)[0]) if (this.#files.has(above)) return;
     this.#files.set(path, body);
+    this.#enter(folder, name);
+  }
+
+  // A folder that is another one's name, as pnpm has them; both paths are absolute and normal.
+  link(path: string, target: string): void {
+    if (this.#files.has(path) || this.#folders.has(path)) return;
+    this.#links.set(path, target);
+    this.#enter(...split(path));
+  }
+
+  #enter(folder: string, name: string): void {
     for (;;) {
       let names = this.#folders.get(folder);
       const known = names !== undefined;
@@ -43,16 +56,17 @@ export class MemoryFiles {
   }
 
   has(path: string): boolean { return this.#files.has(path); }
-  hasFolder(path: string): boolean { return this.#folders.has(path); }
+  hasFolder(path: string): boolean { return this.#folders.has(this.#real(path)); }
   get(path: string): Uint8Array | undefined { return this.#files.get(path); }
 
   // -- Node's interface, as far as Go uses it ----------------------------------------------------------------------------------
 
   open(path: string, flags: number, _mode: number, callback: Callback): void {
     if ((flags & 3) !== 0) return callback(failed("EROFS"));
-    if (this.#status(path) === undefined) return callback(failed("ENOENT"));
+    const real = this.#real(path);
+    if (this.#status(real) === undefined) return callback(failed("ENOENT"));
     const descriptor = this.#next++;
-    this.#open.set(descriptor, { path, position: 0 });
+    this.#open.set(descriptor, { path: real, position: 0 });
     callback(null, descriptor);
   }
 
@@ -62,11 +76,14 @@ export class MemoryFiles {
   }
 
   stat(path: string, callback: Callback): void {
-    const status = this.#status(path);
+    const status = this.#status(this.#real(path));
     if (status === undefined) callback(failed("ENOENT"));
     else callback(null, status);
   }
-  lstat(path: string, callback: Callback): void { this.stat(path, callback); }
+  lstat(path: string, callback: Callback): void {
+    if (this.#linkAt(path) !== undefined) callback(null, new Status(0o120777, 0, false));
+    else this.stat(path, callback);
+  }
 
   fstat(descriptor: number, callback: Callback): void {
     const open = this.#open.get(descriptor);
@@ -75,12 +92,17 @@ export class MemoryFiles {
   }
 
   readdir(path: string, callback: Callback): void {
-    const names = this.#folders.get(path);
-    if (names === undefined) callback(failed(this.#files.has(path) ? "ENOTDIR" : "ENOENT"));
+    const real = this.#real(path);
+    const names = this.#folders.get(real);
+    if (names === undefined) callback(failed(this.#files.has(real) ? "ENOTDIR" : "ENOENT"));
     else callback(null, [...names]);
   }
 
-  readlink(_path: string, callback: Callback): void { callback(failed("EINVAL")); }
+  readlink(path: string, callback: Callback): void {
+    const target = this.#linkAt(path);
+    if (target === undefined) callback(failed("EINVAL"));
+    else callback(null, target);
+  }
 
   // Descriptor 0 is the line from esbuild's JavaScript to its Go, which that JavaScript sets up by assigning to `read`.
   get read(): (descriptor: number, ...rest: unknown[]) => void {
@@ -108,12 +130,38 @@ export class MemoryFiles {
     callback(null, this.writeSync(descriptor, buffer.subarray(offset, offset + length)));
   }
 
+  // Where the link leads that is itself at `path`.
+  #linkAt(path: string): string | undefined {
+    if (this.#links.size === 0) return undefined;
+    const [folder, name] = split(path);
+    const real = this.#real(folder);
+    return this.#links.get(`${real === "/" ? "" : real}/${name}`);
+  }
+
+  // Without links on the way. Where they go in a circle, it leads nowhere.
+  #real(path: string): string {
+    if (this.#links.size === 0) return path;
+    for (let hops = 0; hops < LINKS_FOLLOWED_MAX; hops++) {
+      let end = path.indexOf("/", 1);
+      let target: string | undefined;
+      for (; ; end = path.indexOf("/", end + 1)) {
+        target = this.#links.get(end === -1 ? path : path.slice(0, end));
+        if (target !== undefined || end === -1) break;
+      }
+      if (target === undefined) return path;
+      path = target + (end === -1 ? "" : path.slice(end));
+    }
+    return "/:circle";
+  }
+
   #status(path: string): object | undefined {
     const body = this.#files.get(path);
     if (body !== undefined) return new Status(0o100644, body.length, false);
     return this.#folders.has(path) ? new Status(0o40755, 0, true) : undefined;
   }
 }
+
+const LINKS_FOLLOWED_MAX = 40;
 
 class Status {
   readonly dev = 1;
