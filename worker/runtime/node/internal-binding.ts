@@ -1,7 +1,7 @@
 // What Node.js's library finds in C++ at home, for the parts of it that run here.
 
 import { asyncFrame, setAsyncFrame } from "./async-frame.ts";
-import { provideBinding } from "./library.ts";
+import { provideBinding, requireInternal } from "./library.ts";
 import type { Exports } from "./library.ts";
 import { stringDecoderBinding } from "./string-decoder.ts";
 import { DOMException } from "../dom-exception.ts";
@@ -201,17 +201,20 @@ const hostOf = (name: string): string => {
   return slice(record[0], record[3], record[4]);
 };
 provide("encoding_binding", () => ({ toASCII: hostOf, toUnicode: hostOf }));
+const unicodeOf = (name: string): string => requireInternal("punycode")["toUnicode"](name);
 provide("url", () => ({
   domainToASCII: hostOf,
-  domainToUnicode: hostOf,
+  domainToUnicode: (name: string) => unicodeOf(hostOf(name)),
   // url.format() of a URL object.
   format(href: string, hash: boolean, unicode: boolean, search: boolean, auth: boolean): string {
     const url = new URL(href);
     if (!hash) url.hash = "";
     if (!search) url.search = "";
     if (!auth) { url.username = ""; url.password = ""; }
-    void unicode;
-    return url.href;
+    if (!unicode || url.hostname === "") return url.href;
+    const [before, after] = [`//${url.hostname}`, `@${url.hostname}`];
+    const end = url.href.indexOf(after) > 0 ? url.href.indexOf(after) + 1 : url.href.indexOf(before) + 2;
+    return `${url.href.slice(0, end)}${unicodeOf(url.hostname)}${url.href.slice(end + url.hostname.length)}`;
   },
 }));
 provide("diagnostics_channel", () => ({ subscribers: new Uint32Array(0), notifyChannelActive() {}, notifyChannelInactive() {}, getOrCreateChannelIndex: () => 0, linkNativeChannel() {} }));

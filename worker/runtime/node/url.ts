@@ -83,7 +83,7 @@ export function nodeUrl(): Exports {
     toPathIfFileURL: (value: unknown) => isUrl(value) ? fileURLToPath(value) : value,
     urlToHttpOptions,
     domainToASCII: hostOf,
-    domainToUnicode: hostOf,
+    domainToUnicode: (domain: unknown) => requireInternal("punycode")["toUnicode"](hostOf(domain)),
     unsafeProtocol: setOf(["javascript"]),
     hostlessProtocol: setOf(["javascript"]),
     slashedProtocol: setOf(WEB_PROTOCOLS),
