@@ -249,9 +249,10 @@ size_t writeText(v8::Isolate* isolate, Local<v8::String> text, BufferEncoding en
 }
 
 std::string encodeText(v8::Isolate* isolate, Local<v8::String> text, BufferEncoding encoding) {
-  // Three bytes a unit is the most that any encoding makes of it.
-  std::string bytes(encoding == BufferEncoding::UTF8 || encoding == BufferEncoding::BUFFER ? text->Utf8LengthV2(isolate)
-                                                                                           : size_t(text->Length()) * 3, '\0');
+  size_t units = size_t(text->Length()), room = units;   // the most that it can become
+  if (encoding == BufferEncoding::UTF8 || encoding == BufferEncoding::BUFFER) room = text->Utf8LengthV2(isolate);
+  if (encoding == BufferEncoding::UCS2) room = units * 2;
+  std::string bytes(room, '\0');
   bytes.resize(writeText(isolate, text, encoding, {bytes.data(), bytes.size()}));
   return bytes;
 }
