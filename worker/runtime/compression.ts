@@ -44,7 +44,8 @@ function toFormat(value: unknown, where: string): CompressionFormat {
   if (name === "gzip") return 0;
   if (name === "deflate") return 1;
   if (name === "deflate-raw") return 2;
-  throw new PlainTypeError(`Failed to construct '${where}': "${slice(name, 0, 64)}" is none of "gzip", "deflate" and "deflate-raw".`);
+  if (name === "brotli") return 3;
+  throw new PlainTypeError(`Failed to construct '${where}': "${slice(name, 0, 64)}" is none of "gzip", "deflate", "deflate-raw" and "brotli".`);
 }
 
 function makePipe(format: CompressionFormat, decompress: boolean): Pipe {

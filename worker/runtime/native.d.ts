@@ -82,7 +82,7 @@ interface Native {
   // Undefined: fatal, and malformed; the converter is then back at its start.
   decoderDecode(decoder: DecoderHandle, bytes: BufferSource, flush: boolean): string | undefined;
 
-  // -- worker/web/compression.c++: zlib --
+  // -- worker/web/compression.c++: zlib and brotli --
 
   // Throws a RangeError if the worker has no memory for it.
   zlibOpen(format: CompressionFormat, decompress: boolean): ZlibHandle;
@@ -251,8 +251,8 @@ type DecoderHandle = { readonly decoder: unique symbol };
 
 type ZlibHandle = { readonly zlib: unique symbol };
 
-// gzip, deflate, deflate-raw
-type CompressionFormat = 0 | 1 | 2;
+// gzip, deflate, deflate-raw, brotli
+type CompressionFormat = 0 | 1 | 2 | 3;
 
 // goes on, ended, broken
 type ZlibStatus = 0 | 1 | 2;

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "worker/engine/memory-budget.h"
+#include "worker/web/compression-codec.h"
 #include "worker/web/handle.h"
 #include "worker/web/strings.h"
 
@@ -18,83 +19,91 @@ using v8::Local;
 constexpr size_t STEP_INPUT_MAX = 256 << 10;    // 10 ms of deflate at most: JavaScript can be stopped between steps
 constexpr size_t STEP_OUTPUT_MAX = 64 << 10;
 
-enum class Direction { COMPRESS, DECOMPRESS };
-enum class Status { GOES_ON, ENDED, BROKEN, NO_MEMORY };   // in the order of native.d.ts, where the last is an exception
-
-// zlib's memory (270 kB to compress, 40 kB to decompress) counts as the worker's buffers do.
-constexpr size_t HEADER_BYTES = alignof(max_align_t);
-
-void* allocate(void*, unsigned items, unsigned size) {
-  auto& budget = MemoryBudget::ofProcess();
-  size_t bytes = size_t(items) * size + HEADER_BYTES;
-  auto* block = budget.hasRoom(bytes) ? static_cast<char*>(malloc(bytes)) : nullptr;
-  if (block == nullptr) return Z_NULL;
-  budget.buffers += bytes;
-  *reinterpret_cast<size_t*>(block) = bytes;
-  return block + HEADER_BYTES;
-}
-
-void release(void*, void* address) {
-  auto* block = static_cast<char*>(address) - HEADER_BYTES;
-  MemoryBudget::ofProcess().buffers -= *reinterpret_cast<size_t*>(block);
-  free(block);
-}
-
-class Stream {
+class ZlibCodec final: public CompressionCodec {
  public:
-  // windowBits: see deflateInit2 in zlib.h.
-  Stream(v8::Isolate* isolate, Direction direction, int windowBits): isolate_(isolate), direction_(direction) {
-    zlib_.zalloc = allocate;
-    zlib_.zfree = release;
+  ~ZlibCodec() override {
+    if (!isOpen_) return;
+    if (direction_ == Direction::COMPRESS) deflateEnd(&zlib_);
+    else inflateEnd(&zlib_);
+  }
+
+  bool open(Direction direction, int windowBits) {
+    direction_ = direction;
+    zlib_.zalloc = [](void*, unsigned items, unsigned size) { return allocateCounted(size_t(items) * size); };
+    zlib_.zfree = [](void*, void* address) { releaseCounted(address); };
     constexpr int MEMORY_LEVEL = 8;   // zlib's own default
-    auto before = MemoryBudget::ofProcess().buffers;
     isOpen_ = (direction == Direction::COMPRESS
         ? deflateInit2(&zlib_, Z_DEFAULT_COMPRESSION, Z_DEFLATED, windowBits, MEMORY_LEVEL, Z_DEFAULT_STRATEGY)
         : inflateInit2(&zlib_, windowBits)) == Z_OK;
-    // Or the collector would not hurry to take streams that are dropped half-way.
-    bytes_ = isOpen_ ? int64_t(MemoryBudget::ofProcess().buffers - before) : 0;
-    isolate_->AdjustAmountOfExternalAllocatedMemory(bytes_);
+    return isOpen_;
+  }
+
+  CodecStatus step(Bytes& input, Bytes& output, bool finish) override {
+    zlib_.next_in = reinterpret_cast<Bytef*>(input.data);
+    zlib_.avail_in = uInt(input.size);
+    zlib_.next_out = reinterpret_cast<Bytef*>(output.data);
+    zlib_.avail_out = uInt(output.size);
+    int result = direction_ == Direction::COMPRESS ? deflate(&zlib_, finish ? Z_FINISH : Z_NO_FLUSH) : inflate(&zlib_, Z_NO_FLUSH);
+    input = {input.data + (input.size - zlib_.avail_in), zlib_.avail_in};
+    output.size -= zlib_.avail_out;
+    // Z_BUF_ERROR: there was nothing to do this time.
+    return result == Z_STREAM_END ? CodecStatus::ENDED
+         : result == Z_OK || result == Z_BUF_ERROR ? CodecStatus::GOES_ON
+         : result == Z_MEM_ERROR ? CodecStatus::NO_MEMORY : CodecStatus::BROKEN;
+  }
+
+ private:
+  Direction direction_ = Direction::COMPRESS;
+  z_stream zlib_ = {};
+  bool isOpen_ = false;
+};
+
+// A codec until it has ended, and what it holds.
+class Stream {
+ public:
+  Stream(v8::Isolate* isolate, int format, Direction direction): isolate_(isolate) {
+    constexpr int WINDOW = 15, GZIP = 16;   // the largest window; the header and trailer of gzip
+    constexpr int WINDOW_BITS[] = {WINDOW + GZIP, WINDOW, -WINDOW};   // in the order of `CompressionFormat` in native.d.ts
+    constexpr int BROTLI = 3;
+    auto before = MemoryBudget::ofProcess().buffers;
+    codec_ = format == BROTLI ? openBrotli(direction) : openZlib(direction, WINDOW_BITS[format]);
+    tellCollector(before);
   }
   ~Stream() { close(); }
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  bool isOpen() const { return isOpen_; }
+  bool isOpen() const { return codec_ != nullptr; }
 
   void close() {
-    if (!isOpen_) return;
-    isOpen_ = false;
-    if (direction_ == Direction::COMPRESS) deflateEnd(&zlib_);
-    else inflateEnd(&zlib_);
-    isolate_->AdjustAmountOfExternalAllocatedMemory(-bytes_);
+    if (!isOpen()) return;
+    auto before = MemoryBudget::ofProcess().buffers;
+    codec_ = nullptr;
+    tellCollector(before);
   }
 
-  // Moves on in `input` and `output`; `output` then is what was written.
-  Status step(Bytes& input, Bytes& output, bool finish) {
-    if (!isOpen_) return Status::BROKEN;
-    auto size = input.size < STEP_INPUT_MAX ? input.size : STEP_INPUT_MAX;
-    zlib_.next_in = reinterpret_cast<Bytef*>(input.data);
-    zlib_.avail_in = uInt(size);
-    zlib_.next_out = reinterpret_cast<Bytef*>(output.data);
-    zlib_.avail_out = uInt(output.size);
-    int result = direction_ == Direction::COMPRESS ? deflate(&zlib_, finish && size == input.size ? Z_FINISH : Z_NO_FLUSH)
-                                                   : inflate(&zlib_, Z_NO_FLUSH);
-    input = {input.data + (size - zlib_.avail_in), input.size - (size - zlib_.avail_in)};
-    output.size -= zlib_.avail_out;
-    // Z_BUF_ERROR: there was nothing to do this time.
-    auto status = result == Z_STREAM_END ? Status::ENDED
-                : result == Z_OK || result == Z_BUF_ERROR ? Status::GOES_ON
-                : result == Z_MEM_ERROR ? Status::NO_MEMORY : Status::BROKEN;
-    if (status != Status::GOES_ON) close();
+  // As a codec's, of a bounded part of the input.
+  CodecStatus step(Bytes& input, Bytes& output, bool finish) {
+    if (!isOpen()) return CodecStatus::BROKEN;
+    Bytes part{input.data, input.size < STEP_INPUT_MAX ? input.size : STEP_INPUT_MAX};
+    auto rest = input.size - part.size;
+    auto before = MemoryBudget::ofProcess().buffers;
+    auto status = codec_->step(part, output, finish && rest == 0);
+    tellCollector(before);   // some codecs take their memory when they first need it
+    input = {part.data, part.size + rest};
+    if (status != CodecStatus::GOES_ON) close();
     return status;
   }
 
  private:
+  // Or it would not hurry to take streams that are dropped half-way.
+  void tellCollector(size_t before) {
+    auto now = MemoryBudget::ofProcess().buffers;
+    if (now != before) isolate_->AdjustAmountOfExternalAllocatedMemory(int64_t(now) - int64_t(before));
+  }
+
   v8::Isolate* isolate_;
-  Direction direction_;
-  z_stream zlib_ = {};
-  int64_t bytes_ = 0;
-  bool isOpen_ = false;
+  std::unique_ptr<CompressionCodec> codec_;
 };
 
 void throwNoMemory(v8::Isolate* isolate) {
@@ -106,14 +115,12 @@ using StreamHandle = Handle<Stream, ZLIB_HANDLE>;
 
 void zlibOpen(const Info& info) {
   auto* isolate = info.GetIsolate();
-  constexpr int WINDOW = 15, GZIP = 16;   // the largest window; the header and trailer of gzip
-  constexpr int WINDOW_BITS[] = {WINDOW + GZIP, WINDOW, -WINDOW};   // in the order of `CompressionFormat` in native.d.ts
-  int windowBits = WINDOW_BITS[info[0].As<v8::Uint32>()->Value()];
+  int format = int(info[0].As<v8::Uint32>()->Value());
   auto direction = info[1]->IsTrue() ? Direction::DECOMPRESS : Direction::COMPRESS;
-  auto stream = std::make_unique<Stream>(isolate, direction, windowBits);
+  auto stream = std::make_unique<Stream>(isolate, format, direction);
   if (!stream->isOpen()) {
     isolate->LowMemoryNotification();   // streams that nobody holds any more give their memory back
-    stream = std::make_unique<Stream>(isolate, direction, windowBits);
+    stream = std::make_unique<Stream>(isolate, format, direction);
   }
   if (!stream->isOpen()) return throwNoMemory(isolate);
   Local<v8::Object> handle;
@@ -127,7 +134,7 @@ void zlibStep(const Info& info) {
   auto size = input.size;
   Bytes output{room, sizeof room};
   auto status = StreamHandle::of(info[0]).step(input, output, info[2]->IsTrue());
-  if (status == Status::NO_MEMORY) return throwNoMemory(isolate);   // inflate asks for its window when it first needs it
+  if (status == CodecStatus::NO_MEMORY) return throwNoMemory(isolate);   // inflate asks for its window when it first needs it
   Local<v8::Value> bytes = v8::Undefined(isolate);
   if (output.size > 0) {
     Local<v8::ArrayBuffer> buffer;
@@ -144,6 +151,32 @@ void zlibClose(const Info& info) { StreamHandle::of(info[0]).close(); }
 constexpr NativeFunction NATIVES[] = {{"zlibOpen", zlibOpen}, {"zlibStep", zlibStep}, {"zlibClose", zlibClose}};
 
 }  // namespace
+
+std::unique_ptr<CompressionCodec> openZlib(Direction direction, int windowBits) {
+  auto codec = std::make_unique<ZlibCodec>();
+  if (!codec->open(direction, windowBits)) return nullptr;
+  return codec;
+}
+
+// The size stands in front of each block.
+constexpr size_t HEADER_BYTES = alignof(max_align_t);
+
+void* allocateCounted(size_t size) {
+  auto& budget = MemoryBudget::ofProcess();
+  size_t bytes = size + HEADER_BYTES;
+  auto* block = bytes > size && budget.hasRoom(bytes) ? static_cast<char*>(malloc(bytes)) : nullptr;
+  if (block == nullptr) return nullptr;
+  budget.buffers += bytes;
+  *reinterpret_cast<size_t*>(block) = bytes;
+  return block + HEADER_BYTES;
+}
+
+void releaseCounted(void* address) {
+  if (address == nullptr) return;
+  auto* block = static_cast<char*>(address) - HEADER_BYTES;
+  MemoryBudget::ofProcess().buffers -= *reinterpret_cast<size_t*>(block);
+  free(block);
+}
 
 std::span<const NativeFunction> compressionNatives() { return NATIVES; }
 

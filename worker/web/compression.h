@@ -1,5 +1,5 @@
 #pragma once
-// gzip, zlib and raw deflate, both ways, a step at a time (the engine's zlib). The bytes are user code's; a step reads and writes
+// gzip, zlib, raw deflate and brotli, both ways, a step at a time (the engine's libraries). The bytes are user code's; a step reads and writes
 // a bounded number of them, so that a small input which stands for a huge output costs no memory and can be stopped in between.
 
 #include "worker/engine/native.h"

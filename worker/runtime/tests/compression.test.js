@@ -1,7 +1,7 @@
 import { equal, ok, run, test, throws } from "./harness.js";
 import { rejects } from "./rejects.js";
 
-const FORMATS = ["gzip", "deflate", "deflate-raw"];
+const FORMATS = ["gzip", "deflate", "deflate-raw", "brotli"];
 const text = "The quick brown fox jumps over the lazy dog. ".repeat(40);
 const hex = (bytes) => bytes.toHex();
 const unhex = (digits) => Uint8Array.fromHex(digits);
@@ -35,11 +35,12 @@ test("What is compressed comes back, in each format", async () => {
   }
 });
 
-// Made by zlib elsewhere.
+// Made by zlib and brotli elsewhere.
 const KNOWN = {
   "gzip": "1f8b0800000000000003cb48cdc9c95728cf2fca49010085114a0d0b000000",
   "deflate": "789ccb48cdc9c95728cf2fca4901001a0b045d",
   "deflate-raw": "cb48cdc9c95728cf2fca490100",
+  "brotli": "0b058068656c6c6f20776f726c6403",
 };
 
 test("Known answers are read", async () => {
@@ -86,7 +87,9 @@ test("Data that does not compress comes back whole", async () => {
 });
 
 test("Corrupt data is a TypeError on both sides", async () => {
+  await rejects(decompress("brotli", new Uint8Array([0x11, 0, 0])), "TypeError", "The compressed data is not valid.");
   for (const format of FORMATS) {
+    if (format === "brotli") continue;   // it has no sum that would tell
     const packed = unhex(KNOWN[format]);
     for (const at of format === "deflate-raw" ? [0] : [0, 1, packed.length - 1, packed.length - 3]) {
       const broken = packed.slice();
@@ -136,7 +139,7 @@ test("Chunks that are no bytes are a TypeError on both sides", async () => {
 
 test("Formats are those of the standard", () => {
   for (const Stream of [CompressionStream, DecompressionStream]) {
-    throws(() => new Stream("GZIP"), "TypeError", `Failed to construct '${Stream.name}': "GZIP" is none of "gzip", "deflate" and "deflate-raw".`);
+    throws(() => new Stream("GZIP"), "TypeError", `Failed to construct '${Stream.name}': "GZIP" is none of "gzip", "deflate", "deflate-raw" and "brotli".`);
     throws(() => new Stream(), "TypeError");
     throws(() => new Stream({ toString() { throw new RangeError("mine"); } }), "RangeError", "mine");
     throws(() => Stream("gzip"), "TypeError");
