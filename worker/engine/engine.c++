@@ -69,6 +69,9 @@ void startV8(policy::Profile profile) {
       "--rehash-snapshot "             // without it the hash seed is the same constant on every machine
       "--no-freeze-flags-after-init "  // V8 would mprotect its flags; that is one more thing a fork shares
       "--js-explicit-resource-management --js-source-phase-imports "
+      // A memory of WebAssembly reserves all that it may ever grow to, so this decides how many of them fit into a worker's address
+      // space (WORKER_ADDRESS_SPACE_BYTES_MAX). In pages of 64 KiB: 512 MiB.
+      "--wasm-max-mem-pages=8192 "
       "--stack-size=864 ";
   if (profile == policy::Profile::JITLESS) flags += "--jitless ";
   v8::V8::SetFlagsFromString(flags.c_str(), flags.size());

@@ -9,6 +9,7 @@ import {
 
 const DEPTH_MAX = 2;
 const ITEMS_MAX = 100;
+const LISTED_MAX = 10_000;   // a list that is longer is not searched for properties beside its items
 const STRING_MAX = 10_000;
 const LINE_WIDTH = 76;
 const TEXT_MAX = 16_384;   // of everything; what lies beyond is "..."
@@ -320,8 +321,8 @@ const INDEX = /^(?:0|[1-9][0-9]{0,9})$/;
 const IDENTIFIER = /^[A-Za-z_$][A-Za-z_$0-9]*$/;
 
 function addProperties(job: Job, value: object, shape: Shape, indent: number): void {
-  // A typed array's indices would be listed one by one; it rarely has more.
-  if (shape.skipIndices && native.classify(value) === 10) return;
+  // The indices of a typed array or a long list would be listed one by one, and it rarely has more.
+  if (shape.skipIndices && (native.classify(value) === 10 || isLongList(value))) return;
   const keys = ownKeys(value);
   let shown = 0;
   for (let i = 0; i < keys.length; i++) {
@@ -337,6 +338,10 @@ function addProperties(job: Job, value: object, shape: Shape, indent: number): v
     charge(job, name);
     push(shape.items, `${name}: ${showDescriptor(job, descriptor, indent)}`);
   }
+}
+
+function isLongList(value: object): boolean {
+  return native.classify(value) === 3 && (getOwnPropertyDescriptor(value, "length")!.value as number) > LISTED_MAX;
 }
 
 function isIndex(key: string): boolean {
