@@ -121,3 +121,12 @@ test("message ports carry clones, in order, from when somebody listens", async (
       };
     });`).run(null), [{ list: [1] }, 4, "DataCloneError", 0]);
 });
+
+test("a worker can have several WebAssembly memories, and one that is too large is a RangeError", async () => {
+  assert.deepEqual(await load(`
+    const memories = [];
+    for (let i = 0; i < 5; i++) memories.push(new WebAssembly.Memory({ initial: 1 }));
+    let refused;
+    try { new WebAssembly.Memory({ initial: 65536 }); } catch (error) { refused = error.name; }
+    return [memories.length, memories[4].grow(1), refused];`).run(null), [5, 1, "RangeError"]);
+});
