@@ -1,8 +1,10 @@
 // What is left of the global scope: self, navigator, performance, queueMicrotask; and what is taken away.
 
 import { PlainTypeError, apply, dateNow, defineProperty } from "./primordials.ts";
-import { exposeInterface, exposeValue, illegalConstructor, requireArguments } from "./webidl.ts";
+import { exposeInterface, exposeValue, illegalConstructor, requireArguments, toDOMString } from "./webidl.ts";
 import { EventTarget } from "./event.ts";
+import { clear, entriesOf, installUserTiming, mark, measure } from "./user-timing.ts";
+import type { PerformanceEntry } from "./user-timing.ts";
 import { reportException } from "./report.ts";
 
 const TOKEN = {};
@@ -27,6 +29,30 @@ class Performance extends EventTarget {
   get timeOrigin(): number { this.#brand; return 0; }
   now(): number { this.#brand; return dateNow(); }
   toJSON(): object { this.#brand; return { timeOrigin: 0 }; }
+
+  mark(name: unknown, options: unknown = undefined): PerformanceEntry {
+    this.#brand;
+    requireArguments(arguments.length, 1, "'mark' on 'Performance'");
+    return mark(name, options);
+  }
+  measure(name: unknown, startOrOptions: unknown = undefined, endMark: unknown = undefined): PerformanceEntry {
+    this.#brand;
+    requireArguments(arguments.length, 1, "'measure' on 'Performance'");
+    return measure(name, startOrOptions, endMark);
+  }
+  clearMarks(name: unknown = undefined): void { this.#brand; clear("mark", name); }
+  clearMeasures(name: unknown = undefined): void { this.#brand; clear("measure", name); }
+  getEntries(): PerformanceEntry[] { this.#brand; return entriesOf(undefined, undefined); }
+  getEntriesByType(type: unknown): PerformanceEntry[] {
+    this.#brand;
+    requireArguments(arguments.length, 1, "'getEntriesByType' on 'Performance'");
+    return entriesOf(undefined, toDOMString(type));
+  }
+  getEntriesByName(name: unknown, type: unknown = undefined): PerformanceEntry[] {
+    this.#brand;
+    requireArguments(arguments.length, 1, "'getEntriesByName' on 'Performance'");
+    return entriesOf(toDOMString(name), type);
+  }
 }
 
 // The engine's own job queue: a promise reaction cannot be replaced by user code once captured.
@@ -56,6 +82,7 @@ export function installGlobals(): void {
   defineProperty(settled, "constructor", { value: undefined });
   exposeInterface("Navigator", Navigator);
   exposeInterface("Performance", Performance);
+  installUserTiming();
   exposeValue("navigator", new Navigator(TOKEN));
   exposeValue("performance", new Performance(TOKEN));
   exposeValue("queueMicrotask", functions.queueMicrotask);
