@@ -92,7 +92,7 @@ constexpr Limits WORKER_LIMITS{"the worker", QUESTIONS_MAX, QUESTIONS_MAX, QUEST
 //
 // Together they bound what it makes its parent remember: 300 MB for calls, and 600 MB for answers that it does not take.
 constexpr uint32_t GATEWAY_REQUESTS_MAX = 1'000;
-constexpr uint32_t GATEWAY_SOCKETS_MAX = 2'000;
+constexpr uint32_t GATEWAY_SOCKETS_MAX = 1'000;
 constexpr uint32_t GATEWAY_CALLS_MAX = 3 * GATEWAY_REQUESTS_MAX + 2 * GATEWAY_SOCKETS_MAX;
 constexpr uint32_t GATEWAY_READS_MAX = 2 * (2 * wire::PAYLOAD_BYTES_MAX / wire::CHUNK_BYTES);
 constexpr Limits GATEWAY_LIMITS{"the gateway", GATEWAY_CALLS_MAX + GATEWAY_READS_MAX + 2 * GATEWAY_REQUESTS_MAX, GATEWAY_CALLS_MAX, GATEWAY_READS_MAX,

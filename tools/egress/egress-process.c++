@@ -1,6 +1,7 @@
 #include "tools/egress/egress-process.h"
 
 #include <kj/debug.h>
+#include <signal.h>
 
 namespace glovebox::egress {
 
@@ -44,8 +45,11 @@ EgressProcess::EgressProcess(UvEventPort& port, kj::StringPtr program, kj::Array
   }));
   auto line = process_.takeLine();
   auto waiter = kj::heap<UvFdObserver>(port, line);
-  line_ = kj::heap<RpcConnection>(RpcConnection::End::SUPERVISOR_OF_CLIENT, kj::mv(line), kj::mv(waiter),
-                                  rpc::EgressHost::Client(kj::heap<Host>(*this)));
+  line_ = kj::heap<RpcConnection>(RpcConnection::End::HOST_OF_GATEWAY, kj::mv(line), kj::mv(waiter), rpc::EgressHost::Client(kj::heap<Host>(*this)),
+                                  kj::Function<void(const kj::Exception&)>([this](const kj::Exception& violation) {
+                                    KJ_LOG(ERROR, "the egress process broke the wire's rules and is ended", violation.getDescription());
+                                    process_.signal(SIGKILL);
+                                  }));
 }
 
 EgressProcess::~EgressProcess() noexcept(false) { line_ = nullptr; }

@@ -197,7 +197,7 @@ class Fetcher::Exchange {
 
   kj::Promise<void> reply(unsigned status, const std::string& statusText, const std::vector<Field>& fields, Body body,
                           kj::Maybe<rpc::Target::Client> stream) {
-    writePayload(gateway::writeResponse(status, statusText, fields, std::move(body)), context_.getResults().initValue(), wire::PAYLOAD_BYTES_MAX,
+    writePayload(gateway::writeResponse(status, statusText, fields, std::move(body)), context_.getResults().initValue(), wire::INLINE_BYTES,
                  [&](const ValueExternal&) -> capnp::Capability::Client { return KJ_ASSERT_NONNULL(stream); });
     return kj::READY_NOW;
   }

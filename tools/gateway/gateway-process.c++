@@ -7,19 +7,12 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
 #include <string>
 
 #include "policy/limits.h"
-#include "supervisor/reaper.h"
-#include "supervisor/spawn.h"
-
-#ifndef P_PIDFD
-#define P_PIDFD 3
-#endif
 
 namespace glovebox::gateway {
 
@@ -43,6 +36,19 @@ kj::AutoCloseFd bound(int family, const sockaddr* name, socklen_t size, kj::Stri
   KJ_SYSCALL(listen(fd, BACKLOG));
   return fd;
 }
+
+kj::Array<kj::String> commandOf(kj::StringPtr program, kj::ArrayPtr<const kj::String> flags, kj::ArrayPtr<const kj::AutoCloseFd> listeners) {
+  KJ_REQUIRE(listeners.size() >= 1 && listeners.size() <= policy::GATEWAY_LISTENERS_MAX, "a gateway has 1 to 4 listening sockets",
+             listeners.size());
+  kj::Vector<kj::String> command;
+  command.add(kj::str(program));
+  command.add(kj::str("--listeners"));
+  command.add(kj::str(listeners.size()));
+  for (auto& flag: flags) command.add(kj::str(flag));
+  return command.releaseAsArray();
+}
+
+kj::Array<int> numbersOf(kj::ArrayPtr<const kj::AutoCloseFd> listeners) { return KJ_MAP(listener, listeners) { return listener.get(); }; }
 
 }  // namespace
 
@@ -104,57 +110,24 @@ class GatewayProcess::Host final: public rpc::GatewayHost::Server {
 
 GatewayProcess::GatewayProcess(UvEventPort& port, kj::StringPtr program, kj::ArrayPtr<const kj::String> flags,
                                kj::Vector<kj::AutoCloseFd> listeners, Route route)
-    : route_(kj::mv(route)), started_(startedPair_.promise.fork()), ended_(kj::Promise<int>(0).fork()), tasks_(*this) {
-  KJ_REQUIRE(listeners.size() >= 1 && listeners.size() <= policy::GATEWAY_LISTENERS_MAX, "a gateway has 1 to 4 listening sockets",
-             listeners.size());
-  int ends[2];
-  KJ_SYSCALL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
-  kj::AutoCloseFd ours(ends[0]), theirs(ends[1]);
-
-  kj::Vector<kj::String> command;
-  command.add(kj::str(program));
-  command.add(kj::str("--listeners"));
-  command.add(kj::str(listeners.size()));
-  for (auto& flag: flags) command.add(kj::str(flag));
-  kj::Vector<int> fds;
-  fds.add(theirs);
-  for (auto& listener: listeners) fds.add(listener);
-  pid_ = spawnProcess(command, fds);
-  pidfd_ = openPidfd(pid_);
-
-  exit_ = kj::heap<UvFdObserver>(port, pidfd_);
-  ended_ = exit_->whenReadable().then([this]() { return reap(); }).fork();
-  tasks_.add(ended_.addBranch().then([this](int code) {
+    : route_(kj::mv(route)), started_(startedPair_.promise.fork()), process_(port, commandOf(program, flags, listeners), numbersOf(listeners)), tasks_(*this) {
+  tasks_.add(process_.whenEnded().then([this](int code) {
     startedPair_.fulfiller->reject(KJ_EXCEPTION(FAILED, "the gateway ended before it was ready", code));
   }));
-  int number = ours;
-  line_ = kj::heap<RpcConnection>(RpcConnection::End::HOST_OF_GATEWAY, kj::mv(ours), kj::heap<UvFdObserver>(port, number),
-                                  rpc::GatewayHost::Client(kj::heap<Host>(*this)), kj::Function<void(const kj::Exception&)>([this](const kj::Exception& violation) {
+  auto line = process_.takeLine();
+  auto waiter = kj::heap<UvFdObserver>(port, line);
+  line_ = kj::heap<RpcConnection>(RpcConnection::End::HOST_OF_GATEWAY, kj::mv(line), kj::mv(waiter), rpc::GatewayHost::Client(kj::heap<Host>(*this)),
+                                  kj::Function<void(const kj::Exception&)>([this](const kj::Exception& violation) {
                                     violation_ = kj::str(violation.getDescription());
                                     kill();
                                   }));
 }
 
-GatewayProcess::~GatewayProcess() noexcept(false) {
-  line_ = nullptr;
-  kill();
-  if (!reaped_) reap();
-}
+GatewayProcess::~GatewayProcess() noexcept(false) { line_ = nullptr; }
 
-void GatewayProcess::drain() {
-  if (!reaped_) signalPidfd(pidfd_, SIGTERM);
-}
+void GatewayProcess::drain() { process_.signal(SIGTERM); }
 
-void GatewayProcess::kill() {
-  if (!reaped_) signalPidfd(pidfd_, SIGKILL);
-}
-
-int GatewayProcess::reap() {
-  siginfo_t info{};
-  while (waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd_.get()), &info, WEXITED) < 0 && errno == EINTR) {}
-  reaped_ = true;
-  return info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
-}
+void GatewayProcess::kill() { process_.signal(SIGKILL); }
 
 void GatewayProcess::taskFailed(kj::Exception&& exception) { KJ_LOG(ERROR, "watching a gateway failed", exception.getDescription()); }
 

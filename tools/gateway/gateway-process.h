@@ -15,6 +15,7 @@
 #include "ipc/gateway.capnp.h"
 #include "ipc/uv-event-port.h"
 #include "policy/layers.h"
+#include "tools/gateway/jailed-process.h"
 
 namespace glovebox::gateway {
 
@@ -47,7 +48,7 @@ class GatewayProcess final: private kj::TaskSet::ErrorHandler {
   kj::Maybe<kj::StringPtr> violation() const { return violation_.map([](const kj::String& text) -> kj::StringPtr { return text; }); }
 
   // The exit code, or minus the number of the signal.
-  kj::Promise<int> whenEnded() { return ended_.addBranch(); }
+  kj::Promise<int> whenEnded() { return process_.whenEnded(); }
 
  private:
   class Host;
@@ -55,16 +56,11 @@ class GatewayProcess final: private kj::TaskSet::ErrorHandler {
   Route route_;
   kj::PromiseFulfillerPair<policy::LayerSet> startedPair_ = kj::newPromiseAndFulfiller<policy::LayerSet>();
   kj::ForkedPromise<policy::LayerSet> started_;
-  pid_t pid_ = -1;
-  kj::AutoCloseFd pidfd_;
-  kj::Own<UvFdObserver> exit_;
-  bool reaped_ = false;
   kj::Maybe<kj::String> violation_;
-  kj::ForkedPromise<int> ended_;
+  JailedProcess process_;
   kj::Maybe<kj::Own<RpcConnection>> line_;
   kj::TaskSet tasks_;
 
-  int reap();
   void taskFailed(kj::Exception&& exception) override;
 };
 
