@@ -211,12 +211,13 @@ for (const inProcess of [false, true]) {
 test("a wrong option is told with what was got and what is expected", async () => {
   const rows = [
     [null, "connect() expects an object of options, or nothing."],
-    [{ sockets: "x" }, "connect() knows no option `sockets`; there are: socket, inProcess, supervisor, console."],
+    [{ sockets: "x" }, "connect() knows no option `sockets`; there are: socket, inProcess, supervisor, egress, console."],
     [{ socket: 5 }, "connect() expects `socket` to be the path of a Unix socket (glovebox serve --socket PATH makes one), got 5."],
     [{ inProcess: "yes" }, "connect() expects `inProcess` to be true or false, got \"yes\"."],
     [{ console: "stderr" }, "connect() expects `console` to be a function or \"ignore\", got \"stderr\"."],
     [{ socket: "/x", inProcess: true }, "connect() got `socket` and `inProcess`: the daemon behind a socket runs and is configured already. Leave one of them out."],
     [{ socket: "/x", supervisor: {} }, "connect() got `socket` and `supervisor`: the daemon behind a socket runs and is configured already. Leave one of them out."],
+    [{ inProcess: true, egress: { allow: [] } }, "connect() got `egress` and `inProcess`: requests are made by a process that a supervisor in a child process starts. Leave one of them out."],
     [{ supervisor: ["--profile"] }, "connect() expects `supervisor` to be an object such as { profile: \"jitless\" }, got an array."],
     [{ supervisor: { pool: 1 } }, "connect() knows no option `supervisor.pool`; there are: profile, allowMissing, limits, poolSize, workersMax, codeCacheMbMax, namedIdleMsMax, namedMemoryMbMax."],
     [{ supervisor: { profile: "fast" } }, "connect() expects `supervisor.profile` to be one of \"default\", \"no-wasm\", \"jitless\", got \"fast\"."],
