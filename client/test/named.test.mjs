@@ -225,8 +225,9 @@ test("nothing is left of a name that was deleted", async () => {
     target[Symbol.dispose]();
     await loader.delete(name);
   }
-  await until(async () => { globalThis.gc?.(); return glovebox.counts().exports === before.exports && glovebox.counts().calls === before.calls; });
-  await until(async () => (await glovebox.status()).liveWorkers === status.liveWorkers);
+  await until(async () => { globalThis.gc?.(); return glovebox.counts().exports <= before.exports && glovebox.counts().calls <= before.calls; });
+  // What earlier tests let go of may have ended meanwhile: there may be fewer.
+  await until(async () => (await glovebox.status()).liveWorkers <= status.liveWorkers);
 });
 
 test("an idle named worker does not keep a program from ending", () => {
@@ -286,7 +287,7 @@ test("never one of which somebody holds what came out of a call", () => withSupe
   assert.ok((await named()).evictions.memory > 0);
 }));
 
-test("beyond the budget of memory the one least recently used goes", () => withSupervisor({ namedMemoryMbMax: 60 }, async (of, from, named) => {
+test("beyond the budget of memory the one least recently used goes", () => withSupervisor({ namedMemoryMbMax: 70 }, async (of, from, named) => {
   const targets = ["a", "b", "c"].map((name) => get(name, from));
   for (const target of targets) await target.fill(16);
   await until(async () => (await from.list()).every((worker) => worker.memoryBytes > 16 << 20));
@@ -296,7 +297,7 @@ test("beyond the budget of memory the one least recently used goes", () => withS
   await more.fill(16);
   await until(async () => (await named()).evictions.memory > 0);
   assert.deepEqual((await from.list()).filter((worker) => worker.live).map((worker) => worker.name).sort(), ["a", "c", "d"]);
-  assert.ok((await named()).memoryBytes <= 60 << 20);
+  assert.ok((await named()).memoryBytes <= 70 << 20);
   assert.deepEqual([await targets[0].count(0), await targets[1].count(0)], [2, 1]);   // "b" is new
 }));
 
