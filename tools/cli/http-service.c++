@@ -14,12 +14,17 @@ namespace {
 
 constexpr std::string_view UNIX = "unix:";
 
-// A process that was killed leaves its name behind.
+// A process that was killed leaves its name behind, and its gateway listens until it has heard of that, a moment later.
 void removeStale(const std::string& path) {
-  if (access(path.c_str(), F_OK) != 0) return;
-  auto refused = kj::runCatchingExceptions([&]() { connectUnix(path.c_str()); });
-  KJ_IF_MAYBE(exception, refused) {
-    if (exception->getType() == kj::Exception::Type::DISCONNECTED) unlink(path.c_str());
+  constexpr int LOOKS = 50;
+  constexpr useconds_t BETWEEN_US = 20'000;
+  for (int look = 0; look < LOOKS && access(path.c_str(), F_OK) == 0; look++) {
+    auto refused = kj::runCatchingExceptions([&]() { connectUnix(path.c_str()); });
+    KJ_IF_MAYBE(exception, refused) {
+      if (exception->getType() == kj::Exception::Type::DISCONNECTED) unlink(path.c_str());
+      return;
+    }
+    usleep(BETWEEN_US);
   }
 }
 
