@@ -76,7 +76,7 @@ TEST_F(CpuLimit, EndsACallOfAWarmWorkerInTime) {
   std::optional<Agent> agent;
   for (int i = 0; i < CALLS; i++) {
     // At first; and after one that did not stop in its grace, because the machine left the supervisor no time to ask it.
-    if (world.statusNumber("liveWorkers") == 0) agent.emplace(loadLooper());
+    if (!agent || describe(agent->call("idle")) != "value 1") agent.emplace(loadLooper());
     used.add(usedByALoop(*agent));
   }
   judge("one warm worker", used);
