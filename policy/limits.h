@@ -58,7 +58,7 @@ constexpr int GATEWAY_LISTENER = 4;
 constexpr int GATEWAY_LISTENERS_MAX = 4;
 
 // The one descriptor that the egress process is born with.
-constexpr int EGRESS_LINE = 3;
+constexpr int EGRESS_LINE = GATEWAY_LINE;
 
 // Besides connections: the three standard ones, line and listeners, and what KJ's event loop waits with.
 constexpr uint64_t GATEWAY_DESCRIPTORS_BESIDES = 16;

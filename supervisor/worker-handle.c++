@@ -38,13 +38,6 @@ constexpr kj::Duration REPORT_GRACE = 2 * kj::SECONDS;
 // The kernel's CPU clock of another process (what clock_getcpuclockid() computes, without its check).
 clockid_t cpuClock(pid_t pid) { return static_cast<clockid_t>((~static_cast<unsigned>(pid) << 3) | 2); }
 
-// Nothing once it is dead.
-kj::Maybe<pid_t> holderOf(int pidfd) {
-  auto pid = policy::tryGetPid(pidfd);
-  if (!pid) return nullptr;
-  return *pid;
-}
-
 bool isDead(int pidfd) {
   pollfd look{pidfd, POLLIN, 0};
   return poll(&look, 1, 0) == 1;
@@ -134,11 +127,11 @@ WorkerHandle::~WorkerHandle() noexcept(false) {
 // A signal that meets somebody else kills an innocent worker, and nobody would know why it died.
 void WorkerHandle::signal(int number) {
   if (child_.pidfd == nullptr) return;
-  KJ_IF_MAYBE(pid, holderOf(child_.pidfd)) {
-    if (*pid != child_.pid) {
-      KJ_LOG(ERROR, "a descriptor that was a worker's is another process's: no signal is sent", child_.pidfd.get(), child_.pid, *pid);
-      return;
-    }
+  // It has none once it is dead.
+  auto pid = policy::tryGetPid(child_.pidfd);
+  if (pid && *pid != child_.pid) {
+    KJ_LOG(ERROR, "a descriptor that was a worker's is another process's: no signal is sent", child_.pidfd.get(), child_.pid, *pid);
+    return;
   }
   signalPidfd(child_.pidfd, number);
 }

@@ -2,26 +2,14 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import http from "node:http";
-import { tmpdir } from "node:os";
 import path from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
-const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+import { later, running, temporaryFolder } from "./command-world.mjs";
 
-const running = [];
-const folders = [];
-after(() => {
-  for (const child of running) child.kill("SIGKILL");
-  for (const folder of folders) rmSync(folder, { recursive: true });
-});
-
-function folder() {
-  const made = mkdtempSync(path.join(tmpdir(), "glovebox-admin-"));
-  folders.push(made);
-  return made;
-}
+const folder = () => temporaryFolder("admin");
 
 function project(source, config = {}) {
   const made = folder();

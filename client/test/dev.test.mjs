@@ -2,25 +2,17 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, realpathSync, writeFileSync } from "node:fs";
 import http from "node:http";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { build } from "esbuild";
 
+import { later, running, temporaryFolder } from "./command-world.mjs";
+
 const ROOT = realpathSync(fileURLToPath(new URL("../..", import.meta.url)));
-const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-const running = [];
-const folders = [];
-after(() => {
-  for (const child of running) child.kill("SIGKILL");
-  for (const folder of folders) rmSync(folder, { recursive: true });
-});
-
 // `words`: what it has said on standard error so far.
 async function dev(folder, ...flags) {
   const child = spawn(process.env.GLOVEBOX_COMMAND, ["dev", folder, "--listen", "127.0.0.1:0", ...flags], { stdio: ["ignore", "pipe", "pipe"] });
@@ -42,8 +34,7 @@ async function dev(folder, ...flags) {
 }
 
 function project(source, config = {}) {
-  const folder = mkdtempSync(path.join(tmpdir(), "glovebox-dev-"));
-  folders.push(folder);
+  const folder = temporaryFolder("dev");
   writeFileSync(path.join(folder, "wrangler.jsonc"), JSON.stringify({ name: "written", main: "index.ts", compatibility_date: "2026-04-15", ...config }));
   const write = (text) => writeFileSync(path.join(folder, "index.ts"), text);
   write(source);

@@ -2,24 +2,16 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
-const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
-const running = [];
-const folders = [];
-after(() => {
-  for (const child of running) child.kill("SIGKILL");
-  for (const folder of folders) rmSync(folder, { recursive: true });
-});
+import { later, running, temporaryFolder } from "./command-world.mjs";
 
 function project(source, config = {}) {
-  const folder = mkdtempSync(path.join(tmpdir(), "glovebox-serve-"));
-  folders.push(folder);
+  const folder = temporaryFolder("serve");
   writeFileSync(path.join(folder, "wrangler.jsonc"), JSON.stringify({ name: "served", main: "index.ts", compatibility_date: "2026-04-15", ...config }));
   writeFileSync(path.join(folder, "index.ts"), source);
   return folder;

@@ -6,9 +6,9 @@
 #include "supervisor/cancellation.h"
 #include "tools/egress/checked-stream.h"
 #include "tools/egress/limits.h"
-#include "tools/egress/thrown.h"
 #include "tools/gateway/limits.h"
 #include "tools/gateway/request-body.h"
+#include "tools/gateway/thrown.h"
 
 namespace glovebox::egress {
 
@@ -20,10 +20,10 @@ using gateway::NoBody;
 using gateway::RequestBody;
 using gateway::StreamedBody;
 using gateway::WholeBody;
+using gateway::answerThrown;
 
 std::string textOf(kj::StringPtr text) { return {text.begin(), text.size()}; }
 
-// KJ puts where it was thrown before what was said.
 std::string wordsOf(const kj::Exception& exception) {
   auto words = textOf(exception.getDescription());
   return words.empty() ? "it failed" : words;

@@ -30,31 +30,18 @@
 #include "policy/filter-compiler.h"
 #include "tools/egress/fetcher.h"
 #include "tools/egress/limits.h"
+#include "tools/gateway/jailed-program.h"
 
 using namespace glovebox;
+using gateway::EXIT_USAGE;
+using gateway::JailedProgram;
 
 namespace {
-
-constexpr int EXIT_USAGE = 64;
-constexpr int EXIT_LOCKDOWN = 71;   // as of the zygote
 
 // Where distributions keep the roots that they trust, all in one file.
 constexpr const char* ROOT_FILES[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"};
 
-// Where failures of the start are told. Nothing is told once it is shut in: not to a terminal, by a program that strangers talk to.
-int complaints = STDERR_FILENO;
-
-[[noreturn]] void fail(int code, const std::string& words) {
-  dprintf(complaints, "glovebox-egress: %s\n", words.c_str());
-  _exit(code);
-}
-
-// KJ would look up the lines of a stack trace with another program, and write to stderr.
-class Silence final: public kj::ExceptionCallback {
- public:
-  StackTraceMode stackTraceMode() override { return StackTraceMode::NONE; }
-  void logMessage(kj::LogSeverity, const char*, int, int, kj::String&&) override {}
-};
+JailedProgram program("glovebox-egress");
 
 policy::LayerSet parse(int argc, char** argv) {
   CLI::App app("Makes requests for workers. Started with a Unix stream socket as descriptor 3.");
@@ -65,43 +52,16 @@ policy::LayerSet parse(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     exit(app.exit(e) == 0 ? 0 : EXIT_USAGE);
   }
-  policy::LayerSet mayMiss;
-  for (auto& name : missing) {
-    auto layer = policy::tryParseLayer(name);
-    if (!layer) fail(EXIT_USAGE, "--allow-missing: there is no layer called '" + name + "'");
-    mayMiss.add(*layer);
-  }
-  return mayMiss;
+  return program.parseLayers(missing);
 }
 
-void keepOnlyWhatIsNeeded() {
-  int domain = -1;
-  socklen_t size = sizeof(domain);
-  if (getsockopt(policy::EGRESS_LINE, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || domain != AF_UNIX) {
-    fail(EXIT_USAGE, "descriptor 3 is not a Unix stream socket: whoever starts this program gives it the line to itself there");
-  }
-  if (close_range(policy::EGRESS_LINE + 1, ~0u, 0) != 0) fail(EXIT_LOCKDOWN, "cannot close inherited descriptors");
+void expectDescriptors() {
+  program.expectLine();
   rlimit descriptors;
   if (getrlimit(RLIMIT_NOFILE, &descriptors) == 0 && descriptors.rlim_max < egress::DESCRIPTORS_MAX) {
-    fail(EXIT_USAGE, "it takes " + std::to_string(egress::DESCRIPTORS_MAX) + " descriptors, and this process may have " +
-                     std::to_string(descriptors.rlim_max) + " (ulimit -Hn)");
+    program.fail(EXIT_USAGE, "it takes " + std::to_string(egress::DESCRIPTORS_MAX) + " descriptors, and this process may have " +
+                             std::to_string(descriptors.rlim_max) + " (ulimit -Hn)");
   }
-  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null < 0) fail(EXIT_LOCKDOWN, "cannot open /dev/null");
-  complaints = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (dup2(null, fd) < 0) fail(EXIT_LOCKDOWN, "cannot replace a standard descriptor");
-  }
-  close(null);
-  setsid();
-}
-
-void must(policy::StepResult result) {
-  if (result.ok()) return;
-  auto& layer = policy::info(policy::layerOf(result.step));
-  fail(EXIT_LOCKDOWN, std::string("could not ") + policy::describeStep(result.step) + ": " + strerror(result.error) + ". The layer '" +
-                      std::string(layer.name) + "' is missing. To fix it: " + std::string(layer.fix) +
-                      ". To go on without it: --allow-missing=" + std::string(layer.name));
 }
 
 // Each certificate of a file by itself: what is broken among a machine's own is left out, of what was given by hand it is an error.
@@ -150,7 +110,8 @@ std::string joined(capnp::List<capnp::Text>::Reader texts) {
 
 int main(int argc, char** argv) {
   auto mayMiss = parse(argc, argv);
-  keepOnlyWhatIsNeeded();
+  expectDescriptors();
+  program.keepOnlyWhatIsNeeded(policy::EGRESS_LINE + 1);
   // Certificates have times. There will be no files to look time zones up in; asked once now, the C library never asks again.
   setenv("TZ", "UTC", 1);
   tzset();
@@ -171,7 +132,7 @@ int main(int argc, char** argv) {
     tls = makeTls({given.getAuthorities().begin(), given.getAuthorities().size()});
     filter = policy::compileFilter(policy::EGRESS_SYSCALLS, policy::Profile::DEFAULT);
   })) {
-    fail(EXIT_USAGE, exception->getDescription().cStr());
+    program.fail(EXIT_USAGE, exception->getDescription().cStr());
   }
   auto& known = *KJ_ASSERT_NONNULL(policy);
   auto ports = known.ports();
@@ -189,12 +150,12 @@ int main(int argc, char** argv) {
   confinement.ports = ports.data();
   confinement.portCount = ports.size();
   policy::LayerSet inForce;
-  must(policy::enterGatewayJail(confinement, inForce));
+  program.must(policy::enterGatewayJail(confinement, inForce));
   // So that nothing is left to be set up behind the seal: the loop has gone round once.
   io.provider->getTimer().afterDelay(0 * kj::SECONDS).wait(io.waitScope);
-  must(policy::sealGateway(confinement, inForce));
-  close(complaints);
-  Silence silence;
+  program.must(policy::sealGateway(confinement, inForce));
+  program.fallSilent();
+  gateway::Silence silence;
 
   egress::Network network{*io.lowLevelProvider, io.provider->getTimer(), *KJ_ASSERT_NONNULL(resolver), *KJ_ASSERT_NONNULL(tls), known};
   rpc::Target::Client outbound = kj::heap<egress::Fetcher>(network);   // until the end, whoever else holds it

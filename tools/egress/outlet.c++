@@ -16,8 +16,6 @@ void Outlet::start() {
   watch_ = process_->whenEnded().then([this](int) { ended_ = true; }).eagerlyEvaluate(nullptr);
 }
 
-kj::Promise<void> Outlet::whenStarted() { return process_->whenStarted(); }
-
 kj::Promise<void> Outlet::call(CallContext context) {
   if (ended_) start();
   auto params = context.getParams();

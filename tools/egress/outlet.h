@@ -11,9 +11,6 @@ class Outlet final: public rpc::Target::Server {
   // As of EgressProcess. Starts it.
   Outlet(UvEventPort& port, kj::StringPtr program, kj::ArrayPtr<const kj::String> flags, rpc::EgressPolicy::Reader policy);
 
-  // Of the first process. Rejects if it cannot start.
-  kj::Promise<void> whenStarted();
-
  protected:
   kj::Promise<void> call(CallContext context) override;
 

@@ -7,13 +7,15 @@
 #include "ipc/payload.h"
 #include "supervisor/cancellation.h"
 #include "tools/egress/limits.h"
-#include "tools/egress/thrown.h"
 #include "tools/gateway/http-message.h"
 #include "tools/gateway/request-body.h"
+#include "tools/gateway/thrown.h"
 
 namespace glovebox::egress {
 
 namespace {
+
+using gateway::answerThrown;
 
 using Kind = ValueNode::Kind;
 

@@ -24,16 +24,17 @@
 #include "policy/confine-gateway.h"
 #include "policy/filter-compiler.h"
 #include "policy/gateway-syscalls.h"
+#include "tools/gateway/jailed-program.h"
 #include "tools/gateway/limits.h"
 #include "tools/gateway/server.h"
 
 using namespace glovebox;
+using gateway::EXIT_LOCKDOWN;
+using gateway::EXIT_USAGE;
 using gateway::GatewayLimits;
+using gateway::JailedProgram;
 
 namespace {
-
-constexpr int EXIT_USAGE = 64;
-constexpr int EXIT_LOCKDOWN = 71;   // as of the zygote
 
 struct Flags {
   unsigned listeners = 1;
@@ -41,20 +42,7 @@ struct Flags {
   policy::LayerSet mayMiss;
 };
 
-// Where failures of the start are told. Nothing is told once it is shut in: not to a terminal, by a program that strangers talk to.
-int complaints = STDERR_FILENO;
-
-[[noreturn]] void fail(int code, const std::string& words) {
-  dprintf(complaints, "glovebox-gateway: %s\n", words.c_str());
-  _exit(code);
-}
-
-// KJ would look up the lines of a stack trace with another program, and write to stderr.
-class Silence final: public kj::ExceptionCallback {
- public:
-  StackTraceMode stackTraceMode() override { return StackTraceMode::NONE; }
-  void logMessage(kj::LogSeverity, const char*, int, int, kj::String&&) override {}
-};
+JailedProgram program("glovebox-gateway");
 
 Flags parse(int argc, char** argv) {
   Flags flags;
@@ -85,11 +73,7 @@ Flags parse(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     exit(app.exit(e) == 0 ? 0 : EXIT_USAGE);
   }
-  for (auto& name : missing) {
-    auto layer = policy::tryParseLayer(name);
-    if (!layer) fail(EXIT_USAGE, "--allow-missing: there is no layer called '" + name + "'");
-    flags.mayMiss.add(*layer);
-  }
+  flags.mayMiss = program.parseLayers(missing);
   auto& limits = flags.limits;
   limits.headerTimeout = headerMs * kj::MILLISECONDS;
   limits.idleTimeout = idleMs * kj::MILLISECONDS;
@@ -100,49 +84,20 @@ Flags parse(int argc, char** argv) {
   return flags;
 }
 
-int socketOption(int fd, int option) {
-  int value = -1;
-  socklen_t size = sizeof(value);
-  return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
-}
-
 void expectDescriptors(const Flags& flags) {
-  if (socketOption(policy::GATEWAY_LINE, SO_DOMAIN) != AF_UNIX || socketOption(policy::GATEWAY_LINE, SO_TYPE) != SOCK_STREAM) {
-    fail(EXIT_USAGE, "descriptor 3 is not a Unix stream socket: whoever starts this program gives it the line to itself there");
-  }
+  program.expectLine();
   for (unsigned i = 0; i < flags.listeners; i++) {
     int fd = policy::GATEWAY_LISTENER + static_cast<int>(i);
-    if (socketOption(fd, SO_ACCEPTCONN) != 1) {
-      fail(EXIT_USAGE, "descriptor " + std::to_string(fd) + " is not a listening socket: --listeners says how many there are from 4 on");
+    if (gateway::socketOption(fd, SO_ACCEPTCONN) != 1) {
+      program.fail(EXIT_USAGE, "descriptor " + std::to_string(fd) + " is not a listening socket: --listeners says how many there are from 4 on");
     }
   }
   rlimit descriptors;
   auto wanted = gateway::descriptorsMax(flags.limits);
   if (getrlimit(RLIMIT_NOFILE, &descriptors) == 0 && descriptors.rlim_max < wanted) {
-    fail(EXIT_USAGE, "--connections " + std::to_string(flags.limits.connectionsMax) + " takes " + std::to_string(wanted) +
+    program.fail(EXIT_USAGE, "--connections " + std::to_string(flags.limits.connectionsMax) + " takes " + std::to_string(wanted) +
                      " descriptors, and this process may have " + std::to_string(descriptors.rlim_max) + " (ulimit -Hn): allow more or lower it");
   }
-}
-
-// Nothing else is inherited, and nobody's terminal.
-void keepOnlyWhatIsNeeded(const Flags& flags) {
-  if (close_range(policy::GATEWAY_LISTENER + flags.listeners, ~0u, 0) != 0) fail(EXIT_LOCKDOWN, "cannot close inherited descriptors");
-  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null < 0) fail(EXIT_LOCKDOWN, "cannot open /dev/null");
-  complaints = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-  for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (dup2(null, fd) < 0) fail(EXIT_LOCKDOWN, "cannot replace a standard descriptor");
-  }
-  close(null);
-  setsid();
-}
-
-void must(policy::StepResult result) {
-  if (result.ok()) return;
-  auto& layer = policy::info(policy::layerOf(result.step));
-  fail(EXIT_LOCKDOWN, std::string("could not ") + policy::describeStep(result.step) + ": " + strerror(result.error) + ". The layer '" +
-                      std::string(layer.name) + "' is missing. To fix it: " + std::string(layer.fix) +
-                      ". To go on without it: --allow-missing=" + std::string(layer.name));
 }
 
 kj::Promise<void> untilSignal(kj::UnixEventPort& port, gateway::Server& server) {
@@ -157,18 +112,18 @@ kj::Promise<void> untilSignal(kj::UnixEventPort& port, gateway::Server& server) 
 int main(int argc, char** argv) {
   Flags flags = parse(argc, argv);
   expectDescriptors(flags);
-  keepOnlyWhatIsNeeded(flags);
+  program.keepOnlyWhatIsNeeded(policy::GATEWAY_LISTENER + flags.listeners);
 
   std::vector<sock_filter> filter;
   try {
     filter = policy::compileFilter(policy::GATEWAY_SYSCALLS, policy::Profile::DEFAULT);
   } catch (const std::exception& e) {
-    fail(EXIT_LOCKDOWN, e.what());
+    program.fail(EXIT_LOCKDOWN, e.what());
   }
   policy::GatewayConfinement confinement{gateway::descriptorsMax(flags.limits), gateway::dataBytesMax(flags.limits), filter.data(),
                                          static_cast<uint16_t>(filter.size()), flags.mayMiss};
   policy::LayerSet inForce;
-  must(policy::enterGatewayJail(confinement, inForce));
+  program.must(policy::enterGatewayJail(confinement, inForce));
 
   kj::UnixEventPort::captureSignal(SIGTERM);
   auto io = kj::setupAsyncIo();
@@ -186,9 +141,9 @@ int main(int argc, char** argv) {
     listeners.push_back(io.lowLevelProvider->wrapListenSocketFd(kj::AutoCloseFd(policy::GATEWAY_LISTENER + static_cast<int>(i))));
   }
 
-  must(policy::sealGateway(confinement, inForce));
-  close(complaints);
-  Silence silence;
+  program.must(policy::sealGateway(confinement, inForce));
+  program.fallSilent();
+  gateway::Silence silence;
 
   auto started = host.startedRequest();
   started.setLayersInForce(inForce.bits());

@@ -4,19 +4,11 @@
 
 #include "ipc/payload.h"
 #include "ipc/value-check.h"
+#include "tools/gateway/thrown.h"
 
 namespace glovebox::gateway {
 
 namespace {
-
-void answerThrown(rpc::Return::Builder result, kj::StringPtr message) {
-  auto nodes = result.initThrown().initValue().initNodes(2);
-  auto error = nodes[0].initError();
-  error.setPrototype(rpc::Error::Prototype::ERROR);
-  error.setHasMessage(true);
-  error.setMessage(1);
-  nodes[1].setText(message);
-}
 
 kj::Exception lost(kj::StringPtr why) { return kj::Exception(kj::Exception::Type::DISCONNECTED, __FILE__, __LINE__, kj::str(why)); }
 
@@ -41,11 +33,11 @@ class OpenSocket::WorkersEnd final: public rpc::Target::Server {
     } else if (call.getOperation().isInvoke() && method == "close") {
       done = socket_->workerCloses(call.getOperation().getInvoke());
     } else {
-      answerThrown(context.getResults(), "A client's WebSocket answers message and close.");
+      answerThrown(context.getResults(), "A client's WebSocket answers message and close.", rpc::Error::Prototype::ERROR);
       return kj::READY_NOW;
     }
     return done.then([context]() mutable { context.getResults().initValue().initValue().initNodes(1)[0].setUndefined(); },
-                     [context](kj::Exception&&) mutable { answerThrown(context.getResults(), "The client's WebSocket is closed, or does not take this."); });
+                     [context](kj::Exception&&) mutable { answerThrown(context.getResults(), "The client's WebSocket is closed, or does not take this.", rpc::Error::Prototype::ERROR); });
   }
 
  private:

@@ -4,19 +4,11 @@
 
 #include "supervisor/cancellation.h"
 #include "tools/gateway/limits.h"
+#include "tools/gateway/thrown.h"
 
 namespace glovebox::gateway {
 
 namespace {
-
-void answerThrown(rpc::Return::Builder result, kj::StringPtr message) {
-  auto nodes = result.initThrown().initValue().initNodes(2);
-  auto error = nodes[0].initError();
-  error.setPrototype(rpc::Error::Prototype::TYPE_ERROR);
-  error.setHasMessage(true);
-  error.setMessage(1);
-  nodes[1].setText(message);
-}
 
 void answerUndefined(rpc::Return::Builder result) { result.initValue().initValue().initNodes(1)[0].setUndefined(); }
 

@@ -6,6 +6,7 @@ import { files, read, run } from "./esbuild.ts";
 import type { Message } from "./problem.ts";
 import { Problem } from "./problem.ts";
 import { parseJson } from "./project.ts";
+import { findFile, joinPath, relativeTo } from "../typescript/module-paths.ts";
 
 export type Kind = "js" | "text" | "data" | "wasm";
 export type Module = [name: string, kind: Kind, body: string | Uint8Array];
@@ -151,10 +152,11 @@ export async function transform(entry: string, options: Options): Promise<Bundle
         if (!/^\.{0,2}\//.test(path) && path !== "." && path !== "..") {
           return { errors: [{ text: `"${path}" is a package, and with \`bundle: false\` only files become modules. Leave that out, or name the package in \`externals\`.` }] };
         }
-        const found = resolve(path, importer.slice(1));
+        const joined = joinPath(path, importer.slice(1));
+        const found = joined === undefined ? undefined : findFile(joined, (candidate) => files.has("/" + candidate));
         if (found === undefined) return { errors: [{ text: `Could not resolve "${path}": there is no such file in \`files\`.` }] };
         reached.add(found);
-        return { path: relative(nameOf(found), importer.slice(1)), external: true };
+        return { path: relativeTo(nameOf(found), importer.slice(1)), external: true };
       });
     },
   };
@@ -197,31 +199,3 @@ function externalBy(patterns: string[]): (path: string) => boolean {
   const expressions = patterns.map((pattern) => new RegExp(`^${pattern.split("*").map(escape).join(".*")}${pattern.includes("*") ? "" : "(?:/.*)?"}$`));
   return (path) => expressions.some((expression) => expression.test(path));
 }
-
-const ENDINGS = [".ts", ".tsx", ".mts", ".jsx", ".js", ".mjs", ".json"];
-const OF_JAVASCRIPT: Record<string, string[]> = { ".js": [".ts", ".tsx", ".jsx"], ".mjs": [".mts"], ".jsx": [".tsx"] };
-
-// The file that a path means: exactly, with the ending of TypeScript, without one, or as a folder.
-function resolve(specifier: string, importer: string): string | undefined {
-  const parts = specifier.startsWith("/") ? [] : importer.split("/").slice(0, -1);
-  for (const part of specifier.split("/")) {
-    if (part === "" || part === ".") continue;
-    if (part !== "..") parts.push(part);
-    else if (parts.pop() === undefined) return undefined;
-  }
-  const path = parts.join("/");
-  const ending = /\.[a-z]+$/.exec(path)?.[0] ?? "";
-  const others = Object.hasOwn(OF_JAVASCRIPT, ending) ? OF_JAVASCRIPT[ending]!.map((other) => path.slice(0, -ending.length) + other) : [];
-  const candidates = [path, ...others, ...ENDINGS.map((other) => path + other), ...ENDINGS.map((other) => `${path === "" ? "" : path + "/"}index${other}`)];
-  return candidates.find((candidate) => files.has("/" + candidate));
-}
-
-function relative(name: string, importer: string): string {
-  const to = name.split("/");
-  const from = importer.split("/").slice(0, -1);
-  let shared = 0;
-  while (shared < from.length && shared < to.length - 1 && from[shared] === to[shared]) shared++;
-  const up = "../".repeat(from.length - shared);
-  return (up === "" ? "./" : up) + to.slice(shared).join("/");
-}
-

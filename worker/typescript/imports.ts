@@ -5,6 +5,8 @@ import { parse } from "sucrase/dist/esm/parser/index.js";
 import type { Token } from "sucrase/dist/esm/parser/index.js";
 import { TokenType as tt } from "sucrase/dist/esm/parser/tokenizer/types.js";
 
+import { findFile, joinPath, relativeTo } from "./module-paths.ts";
+
 export interface Import {
   readonly specifier: string;
   // Of what is between the quotes.
@@ -58,37 +60,8 @@ function afterFrom(tokens: readonly Token[], at: number, is: (at: number, word: 
 export function resolve(specifier: string, importer: string, names: ReadonlySet<string>): { name: string; specifier: string } | undefined {
   const relative = /^\.{0,2}\//.test(specifier) || specifier === "." || specifier === "..";
   if (!relative) return names.has(specifier) ? { name: specifier, specifier } : undefined;
-  const base = specifier.startsWith("/") ? [] : importer.split("/").slice(0, -1);
-  for (const part of specifier.split("/")) {
-    if (part === "" || part === ".") continue;
-    if (part !== "..") base.push(part);
-    else if (base.pop() === undefined) return undefined;
-  }
-  const path = base.join("/");
-  for (const candidate of candidates(path)) {
-    if (!names.has(candidate)) continue;
-    if (candidate === path) return { name: candidate, specifier };
-    return { name: candidate, specifier: relativeTo(candidate, importer) };
-  }
-  return undefined;
-}
-
-function relativeTo(name: string, importer: string): string {
-  const to = name.split("/");
-  const from = importer.split("/").slice(0, -1);
-  let shared = 0;
-  while (shared < from.length && shared < to.length - 1 && from[shared] === to[shared]) shared++;
-  const up = "../".repeat(from.length - shared);
-  return (up === "" ? "./" : up) + to.slice(shared).join("/");
-}
-
-const ENDINGS = [".ts", ".tsx", ".mts", ".jsx", ".js", ".mjs", ".json"];
-const OF_JAVASCRIPT: Record<string, string[]> = { ".js": [".ts", ".tsx", ".jsx"], ".mjs": [".mts"], ".jsx": [".tsx"] };
-
-function* candidates(path: string): Iterable<string> {
-  yield path;
-  const ending = /\.[a-z]+$/.exec(path)?.[0] ?? "";
-  for (const other of Object.hasOwn(OF_JAVASCRIPT, ending) ? OF_JAVASCRIPT[ending]! : []) yield path.slice(0, -ending.length) + other;
-  for (const other of ENDINGS) yield path + other;
-  for (const other of ENDINGS) yield (path === "" ? "" : path + "/") + "index" + other;
+  const path = joinPath(specifier, importer);
+  const name = path === undefined ? undefined : findFile(path, (candidate) => names.has(candidate));
+  if (name === undefined) return undefined;
+  return { name, specifier: name === path ? specifier : relativeTo(name, importer) };
 }
