@@ -4,6 +4,9 @@ import type { Http, Outgoing } from "../../ipc/js/fetch.ts";
 import { rememberBody } from "./platform-objects.ts";
 import { socketOf } from "./web-socket.ts";
 
+// In Node a request's signal follows that which was given to it for as long as the request is there, and it does not hold the request itself.
+const requestOf = new WeakMap<AbortSignal, Request>();
+
 class OutgoingRequest implements Outgoing {
   readonly redirect: "follow" | "manual" | "error";
   readonly signal: AbortSignal | undefined;
@@ -18,6 +21,7 @@ class OutgoingRequest implements Outgoing {
     this.redirect = this.#request.redirect as "follow" | "manual" | "error";
     // Only one that somebody else holds can be aborted.
     this.signal = given?.signal instanceof AbortSignal || input instanceof Request ? this.#request.signal : undefined;
+    if (this.signal !== undefined) requestOf.set(this.signal, this.#request);
     this.#bytes = bytesOf(given?.body);
   }
   get url(): string { return this.#request.url; }
