@@ -2,6 +2,7 @@
 
 #include <kj/debug.h>
 #include <poll.h>
+#include <sched.h>
 
 #include <algorithm>
 
@@ -97,9 +98,17 @@ void UvEventPort::turnLibuv(uv_run_mode mode) {
   if (runnable_) setRunnable(true);
 }
 
+BusyLook& UvEventPort::lookFor(Expected expected) {
+  switch (expected) {
+    case Expected::ANSWER: return answerLook_;
+    case Expected::FIRST_ANSWER: return firstAnswerLook_;
+    default: return callLook_;
+  }
+}
+
 // True if something has come.
 bool UvEventPort::lookBusily() {
-  auto& look = expected_ == Expected::ANSWER ? answerLook_ : callLook_;
+  auto& look = lookFor(expected_);
   // A call that does not come soon is not awaited any longer.
   if (expected_ == Expected::CALL) expected_ = Expected::NOTHING;
   if (!look.isWorthIt()) return false;
@@ -110,6 +119,8 @@ bool UvEventPort::lookBusily() {
       look.succeeded();
       return true;
     }
+    // Who is to answer may have been put behind this thread, on the same processor.
+    sched_yield();
   } while (currentTime() < end);
   look.failed();
   return false;
@@ -117,7 +128,7 @@ bool UvEventPort::lookBusily() {
 
 void UvEventPort::lookBeforeHostSleeps() {
   if (expected_ == Expected::NOTHING || kjLoop_.isRunnable() || uv_backend_timeout(loop_) == 0) return;
-  auto& look = expected_ == Expected::ANSWER ? answerLook_ : callLook_;
+  auto& look = lookFor(expected_);
   if (expected_ == Expected::CALL) expected_ = Expected::NOTHING;
   if (!look.isWorthIt()) return;
   // uv_run() is not re-entrant, but what it is going to sleep on can be asked. A descriptor that libuv has not yet told the

@@ -81,6 +81,7 @@ struct ZygoteReady {
   RecordType type = RecordType::ZYGOTE_READY;
   uint32_t layersInForce = 0;    // bit set over policy::Layer
   uint64_t hashSeedProbe = 0;    // a digest that differs between zygotes iff their V8 hash seeds differ (regression test)
+  uint32_t loadPages = 0;        // that each worker has made before it loads (worker/load-pages.h); 0: none were learned
 };
 
 struct Spawn {

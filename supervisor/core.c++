@@ -65,8 +65,9 @@ Core::Core(UvEventPort& port, Installation installation, SupervisorOptions optio
       supply_(supply.orDefault(pool)) {}
 
 void Core::noteCallSent(bool workerHasAnswered) {
-  bool near = workerHasAnswered && census.callsInFlight == 1 && pool.counts().starting == 0;
-  port.expect(near ? UvEventPort::Expected::ANSWER : UvEventPort::Expected::NOTHING);
+  bool near = census.callsInFlight == 1 && pool.counts().starting == 0;
+  auto answer = workerHasAnswered ? UvEventPort::Expected::ANSWER : UvEventPort::Expected::FIRST_ANSWER;
+  port.expect(near ? answer : UvEventPort::Expected::NOTHING);
 }
 
 void Core::noteCallEnded(bool workerHadAnswered) {

@@ -294,6 +294,13 @@ TEST(Zygote, TwoZygotesHaveTwoHashSeeds) {
   EXPECT_NE(one.ready.hashSeedProbe, other.ready.hashSeedProbe);
 }
 
+TEST(Zygote, KnowsWhichPagesALoadWillTouch) {
+  JailedZygote zygote;
+  NEEDS_JAIL(zygote);
+  EXPECT_GT(zygote.ready.loadPages, 4u);
+  EXPECT_LT(zygote.ready.loadPages, 256u);   // each costs an idle worker 4 kB
+}
+
 TEST(Zygote, ASealedWorkerDoesOrdinaryWork) {
   JailedZygote zygote;
   NEEDS_JAIL(zygote);

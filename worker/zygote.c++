@@ -22,6 +22,7 @@
 #include "worker/engine/engine.h"
 #include "worker/engine/node-npm/hot-pages.h"
 #include "worker/engine/random.h"
+#include "worker/load-pages.h"
 #include "worker/script-host.h"
 #include "worker/server.h"
 #include "worker/web/crypto/openssl.h"
@@ -111,6 +112,10 @@ class Zygote {
     warmOpenssl(engine_->isolate());
     engine_->emptyYoungGeneration();
     moveHotPages();
+    loadPages_.learn([this](int socket) {
+      prepareWorker(socket);
+      serveWorker(socket, *host_, [] {});
+    });
   }
 
   // Everything that is done once for all workers.
@@ -128,6 +133,7 @@ class Zygote {
     zygote::ZygoteReady ready;
     ready.layersInForce = inForce_.bits();
     ready.hashSeedProbe = engine_->hashSeedProbe();
+    ready.loadPages = uint32_t(loadPages_.pageCount());
     sendRecord(ready);
   }
 
@@ -219,7 +225,7 @@ class Zygote {
     stdout = stderr = fopencookie(nullptr, "w", nowhere);
   }
 
-  [[noreturn]] void becomeWorker(const zygote::Spawn& spawn, int socket) {
+  static void prepareWorker(int socket) {
     reseedRandom();
     discardStandardStreams();
     struct sigaction action{};
@@ -227,6 +233,10 @@ class Zygote {
     action.sa_flags = SA_SIGINFO;
     sigaction(zygote::TERMINATE_SIGNAL, &action, nullptr);
     fcntl(socket, F_SETFL, fcntl(socket, F_GETFL) | O_NONBLOCK);
+  }
+
+  [[noreturn]] void becomeWorker(const zygote::Spawn& spawn, int socket) {
+    prepareWorker(socket);
     auto plan = confinement(socket, spawn.workerUid, spawn.dataBytesMax);
     LayerSet inForce;
     auto result = policy::confineWorker(plan, inForce);
@@ -237,7 +247,8 @@ class Zygote {
       }
       _exit(zygote::EXIT_LOCKDOWN);
     }
-    serveWorker(zygote::WORKER_SOCKET_FD, *host_, [&plan]() {
+    serveWorker(zygote::WORKER_SOCKET_FD, *host_, [this, &plan]() {
+      loadPages_.make();
       if (!policy::seal(plan).ok()) _exit(zygote::EXIT_LOCKDOWN);
     });
     _exit(zygote::EXIT_DISCONNECTED);
@@ -249,6 +260,7 @@ class Zygote {
   std::vector<sock_filter> filter_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<ScriptHost> host_;
+  LoadPages loadPages_;
 };
 
 void prepareProcess() {
