@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <iterator>
 #include <unordered_set>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "worker/modules.h"
 #include "worker/rehearsal.h"
 #include "worker/uncaught.h"
+#include "worker/web/hooks.h"
 
 namespace glovebox {
 
@@ -212,6 +214,7 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     if (!aborted_) drain();
     if (!aborted_) tasksLeft_ = !engine_.pumpTasks();
     if (!aborted_) drain();
+    if (!rejections_.empty() || !handledRejections_.empty()) tellOfRejections();
     javaScriptRuns = 0;
     if (aborted_) {
       actions_.resize(actionsBeforeAbort_);
@@ -637,20 +640,55 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
 
   // -- Rejections nobody handles ---------------------------------------------------------------------------------------
 
+  struct Rejection {
+    v8::Global<v8::Promise> promise;
+    uint64_t invocation;   // whose code it was
+  };
+
   static void onRejection(v8::PromiseRejectMessage message) {
     auto* isolate = v8::Isolate::GetCurrent();
     auto& self = *static_cast<V8ScriptHost*>(Engine::of(isolate).calls);
     auto promise = message.GetPromise();
+    auto isThis = [&](Rejection& rejection) { return rejection.promise == promise; };
     if (message.GetEvent() == v8::kPromiseRejectWithNoHandler && self.rejections_.size() < REJECTIONS_MAX) {
-      self.rejections_.emplace_back(isolate, promise);
+      self.rejections_.push_back({v8::Global<v8::Promise>(isolate, promise), self.engine_.currentInvocation()});
+    } else if (message.GetEvent() == v8::kPromiseHandlerAddedAfterReject && self.handledRejections_.size() < REJECTIONS_MAX &&
+               std::none_of(self.rejections_.begin(), self.rejections_.end(), isThis)) {
+      self.handledRejections_.push_back({v8::Global<v8::Promise>(isolate, promise), self.engine_.currentInvocation()});
     }
+  }
+
+  // Listeners at the global object hear of them first, and may keep them from the log. They may reject promises in turn; who does so
+  // without end is stopped as any code is.
+  void tellOfRejections() {
+    std::vector<Rejection> unhandled;
+    while (!aborted_ && !terminationRequested && (!rejections_.empty() || !handledRejections_.empty())) {
+      for (auto& rejection : std::exchange(handledRejections_, {})) tellOfRejection(rejection, true);
+      for (auto& rejection : std::exchange(rejections_, {})) {
+        if (rejection.promise.Get(isolate_)->HasHandler()) continue;
+        if (tellOfRejection(rejection, false)) unhandled.push_back(std::move(rejection));
+      }
+      engine_.setCurrentInvocation(0);
+      drain();
+    }
+    handledRejections_.clear();
+    std::move(unhandled.begin(), unhandled.end(), std::back_inserter(rejections_));
+  }
+
+  // Whether it is to be logged.
+  bool tellOfRejection(Rejection& rejection, bool handled) {
+    v8::HandleScope scope(isolate_);
+    v8::TryCatch ignore(isolate_);
+    auto promise = rejection.promise.Get(isolate_);
+    engine_.setCurrentInvocation(rejection.invocation);
+    v8::Local<v8::Value> args[] = {promise, promise->Result(), v8::Boolean::New(isolate_, handled)}, logged;
+    return !callHook(engine_.context(), "promiseRejected", args).ToLocal(&logged) || logged->IsTrue();
   }
 
   void reportRejections() {
     for (auto& rejection : std::exchange(rejections_, {})) {
-      auto promise = rejection.Get(isolate_);
-      if (promise->HasHandler()) continue;
-      logUncaught(promise->Result(), {});
+      auto promise = rejection.promise.Get(isolate_);
+      if (!promise->HasHandler()) logUncaught(promise->Result(), {});
     }
   }
 
@@ -685,7 +723,8 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
       isAwaiting_, abandoned_, forgetAll_, runTicks_;
   std::unordered_set<CallId> calls_;   // to us, unanswered
   std::vector<HostAction> actions_;
-  std::vector<v8::Global<v8::Promise>> rejections_;
+  std::vector<Rejection> rejections_;          // nobody has handled them so far
+  std::vector<Rejection> handledRejections_;   // after it was said that nobody does
   CallId notedCall_ = 0;   // what it throws has been noted
   CallAnswer startFailure_;
   bool failed_ = false;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 
-import { connect, entrypoint } from "glovebox";
+import { connect, entrypoint, run } from "glovebox";
 import { failure } from "./failure.mjs";
 
 const glovebox = await connect({ console: "ignore" });
@@ -120,6 +120,89 @@ test("message ports carry clones, in order, from when somebody listens", async (
         }
       };
     });`).run(null), [{ list: [1] }, 4, "DataCloneError", 0]);
+});
+
+test("patterns of URLs know sets of sets, and names and hosts as the standard has them", async () => {
+  assert.deepEqual(await load(`
+    const group = (pathname, input) => new URLPattern({ pathname }).exec({ pathname: input })?.pathname.groups ?? null;
+    return [group("/([[a-z]--a])", "/z"), group("/([[a-z]--a])", "/a"), group("/:\u{20000}x", "/foo"),
+      new URLPattern({ hostname: "exa\\nmple.com/path" }).hostname, new URLPattern({ pathname: "/A" }, { ignoreCase: true }).test({ pathname: "/a" })];`).run(null),
+  [{ 0: "z" }, null, { "\u{20000}x": "foo" }, "example.com", true]);
+});
+
+test("observers of performance hear of marks and measures, also of what is marked last", async () => {
+  const body = `
+    const observer = new PerformanceObserver((list, self, { droppedEntriesCount }) => {
+      env.tell(list.getEntries().map(({ name, entryType }) => entryType + " " + name).join(), self === observer, droppedEntriesCount ?? null);
+    });
+    performance.mark("before");
+    observer.observe({ type: "mark", buffered: true });
+    observer.observe({ type: "measure" });
+    await null;
+    performance.measure("m", "before");
+    performance.mark("last");`;
+  const heard = [];
+  await load(body, { env: { tell: (...told) => { heard.push(told); } } }).run(null);
+  // The tool is told in a call of its own, which nobody waits for.
+  while (heard.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(heard, [["mark before", true, 0], ["measure m,mark last", true, null]]);
+});
+
+test("listeners hear of rejections that nobody handles, and may keep them from the log and the account", async () => {
+  const text = `
+    const seen = [];
+    addEventListener("unhandledrejection", (event) => {
+      seen.push([event.type, event.reason.message, event instanceof PromiseRejectionEvent, event.cancelable]);
+      if (event.reason.message === "kept") event.preventDefault();
+      if (event.reason.message === "later") event.promise.catch(() => seen.push("caught"));
+    });
+    addEventListener("rejectionhandled", ({ type, reason, cancelable }) => seen.push([type, reason.message, cancelable]));
+    Promise.reject(new Error("kept"));   // of the top level
+    export default {
+      async run() {
+        for (const word of ["kept", "logged", "later"]) {
+          Promise.reject(new Error(word));
+          await new Promise((resolve) => setTimeout(resolve, 0));
+        }
+        const handled = Promise.reject(new Error("handled"));
+        await null;
+        handled.catch(() => {});
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        return seen;
+      },
+      async endless() {
+        addEventListener("unhandledrejection", () => { Promise.reject(new Error("again")); });
+        Promise.reject(new Error("again"));
+        await new Promise((resolve) => setTimeout(resolve, 1e6));
+      },
+    };`;
+  const worker = (limits) => glovebox.loader.load({ compatibilityDate: "2026-03-01", mainModule: "m.js", modules: { "m.js": text }, limits }).getEntrypoint();
+  const { value, account, error } = await run(worker().run, null);
+  assert.equal(error, undefined);
+  const unhandled = (message) => ["unhandledrejection", message, true, true];
+  assert.deepEqual(value, [unhandled("kept"), unhandled("kept"), unhandled("logged"), unhandled("later"), "caught", ["rejectionhandled", "later", false]]);
+  assert.deepEqual(account.exceptions.map(({ message }) => message), ["logged"]);
+  assert.equal((await failure(worker({ cpuMs: 100 }).endless(null))).code, "exceededCpu");
+});
+
+test("a key can be cloned in its worker, and does not leave it", async () => {
+  const worker = load(`
+    const { publicKey, privateKey } = await crypto.subtle.generateKey("Ed25519", false, ["sign", "verify"]);
+    const secret = await crypto.subtle.importKey("raw", new Uint8Array(16).fill(7), "AES-CBC", true, ["encrypt"]);
+    const sly = { get a() { return structuredClone([publicKey])[0]; }, secret, again: secret };
+    const clones = structuredClone({ list: [privateKey, sly] });
+    const [key, { a, secret: copy, again }] = clones.list;
+    const signature = await crypto.subtle.sign("Ed25519", key, new Uint8Array(3));
+    let exported;
+    try { await crypto.subtle.exportKey("pkcs8", key); } catch (error) { exported = error.name; }
+    const { port1, port2 } = new MessageChannel();
+    port1.postMessage(copy);
+    const { data } = await new Promise((resolve) => { port2.onmessage = resolve; });
+    if (arg === "leave") return copy;
+    return [await crypto.subtle.verify("Ed25519", a, signature, new Uint8Array(3)), exported, copy === secret, again === copy, data instanceof CryptoKey,
+      new Uint8Array(await crypto.subtle.exportKey("raw", data))[15], copy.usages];`);
+  assert.deepEqual(await worker.run(null), [true, "InvalidAccessError", false, true, true, 7, ["encrypt"]]);
+  assert.match((await failure(worker.run("leave"))).message, /type "CryptoKey"\. This type does not support/);
 });
 
 test("a worker can have several WebAssembly memories, and one that is too large is a RangeError", async () => {

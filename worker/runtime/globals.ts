@@ -5,7 +5,8 @@ import { exposeInterface, exposeValue, illegalConstructor, requireArguments, toD
 import { EventTarget } from "./event.ts";
 import { clear, entriesOf, installUserTiming, mark, measure } from "./user-timing.ts";
 import type { PerformanceEntry } from "./user-timing.ts";
-import { reportException } from "./report.ts";
+import { installPerformanceObserver } from "./performance-observer.ts";
+import { queueJob } from "./job.ts";
 
 const TOKEN = {};
 
@@ -55,21 +56,11 @@ class Performance extends EventTarget {
   }
 }
 
-// The engine's own job queue: a promise reaction cannot be replaced by user code once captured.
-const { then } = Promise.prototype;
-const settled = Promise.resolve();
-
 const functions = {
   queueMicrotask(callback: unknown): void {
     requireArguments(arguments.length, 1, "'queueMicrotask'");
     if (typeof callback !== "function") throw new PlainTypeError("Failed to execute 'queueMicrotask' on 'ServiceWorkerGlobalScope': parameter 1 is not of type 'function'.");
-    apply(then, settled, [() => {
-      try {
-        apply(callback, undefined, []);
-      } catch (exception) {
-        reportException(exception);
-      }
-    }]);
+    queueJob(() => apply(callback, undefined, []));
   },
 };
 
@@ -78,11 +69,10 @@ const disabled = {
 };
 
 export function installGlobals(): void {
-  // then() would look up the constructor's species on each call.
-  defineProperty(settled, "constructor", { value: undefined });
   exposeInterface("Navigator", Navigator);
   exposeInterface("Performance", Performance);
   installUserTiming();
+  installPerformanceObserver();
   exposeValue("navigator", new Navigator(TOKEN));
   exposeValue("performance", new Performance(TOKEN));
   exposeValue("queueMicrotask", functions.queueMicrotask);

@@ -320,6 +320,8 @@ interface Hooks {
 
   // Formats and logs an exception nobody caught, after an `error` event at the global object.
   reportException(exception: unknown): void;
+  // A promise was rejected and nobody handles it; `handled`: that was said before, and now somebody does. Whether it is to be logged.
+  promiseRejected(promise: object, reason: unknown, handled: boolean): boolean;
   // Text for people: what console.log(value) would print.
   inspect(value: unknown): string;
 

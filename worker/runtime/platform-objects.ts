@@ -13,12 +13,28 @@ import { Headers, checkHeaders, headersList, makeHeaders, setHeadersList } from 
 import { absoluteUrl, emptyRequest, freezeRequest, isRedirect, normalMethod, requestParts, setRequestParts } from "./request.ts";
 import { Response, isNullBodyStatus, isReasonPhrase, responseParts, setResponseParts } from "./response.ts";
 import { makeDomException } from "./dom-exception.ts";
+import { emptyKey, fillKey, inside, isCryptoKey } from "./subtle/crypto-key.ts";
+import type { CryptoKey, Inside } from "./subtle/crypto-key.ts";
 import { endToHandOver, isWebSocket } from "./web-socket.ts";
 
 type State = unknown[];
 
 // What is there already travels with the value; the rest is read by whoever wants it.
 const INLINE_BODY_BYTES_MAX = 32 * 1024;
+
+// The keys in the value that is being cloned, which stands for them by their places in this list; undefined: none is. Keys stay in their
+// process, so a value that comes from another never finds the list.
+let keysBeingCloned: Inside[] | undefined;
+
+export function whileCloning<T>(clone: () => T): T {
+  const outer = keysBeingCloned;   // a getter of a value may clone another
+  keysBeingCloned = [];
+  try {
+    return clone();
+  } finally {
+    keysBeingCloned = outer;
+  }
+}
 
 // [interface, state]; undefined: not an object of the platform that can be cloned. `everything`: also what only calls may carry.
 export function platformOf(object: object, everything: boolean): [string, State] | undefined {
@@ -28,7 +44,11 @@ export function platformOf(object: object, everything: boolean): [string, State]
     const file = fileParts(object);
     return file === undefined ? ["Blob", [bytes, type]] : ["File", [bytes, type, file.name, file.lastModified]];
   }
-  if (!everything) return undefined;
+  if (!everything) {
+    if (keysBeingCloned === undefined || !isCryptoKey(object)) return undefined;
+    push(keysBeingCloned, inside(object));
+    return ["CryptoKey", [keysBeingCloned.length - 1]];
+  }
   const headers = headersList(object);
   if (headers !== undefined) return ["Headers", copy(headers)];
   const request = requestParts(object);
@@ -55,7 +75,9 @@ export function makePlatform(name: string): object {
     case "Blob": return new Blob();
     case "File": return new File(undefined, "");
     case "FormData": return new FormData();
-    default: throw makeDomException(`Could not deserialize an object of type "${name}". This type is not known here.`, "DataCloneError");
+    default:
+      if (name === "CryptoKey" && keysBeingCloned !== undefined) return emptyKey();
+      throw makeDomException(`Could not deserialize an object of type "${name}". This type is not known here.`, "DataCloneError");
   }
 }
 
@@ -69,6 +91,7 @@ export function fillPlatform(name: string, object: object, state: unknown): void
     case "Response": return fillResponse(object as Response, state);
     case "Blob": return fillBlob(name, object as Blob, state);
     case "File": return fillFile(object as File, state);
+    case "CryptoKey": return fillClonedKey(object as CryptoKey, state[0] as number);
     default: return setEntries(object as FormData, entriesFrom(name, state));
   }
 }
@@ -104,6 +127,12 @@ function bytesFrom(name: string, value: unknown): Uint8Array<ArrayBuffer> {
 function bodyFrom(name: string, value: unknown): Body | undefined {
   if (value === null) return undefined;
   return new Body(isReadableStream(value) ? value : bytesFrom(name, value));
+}
+
+function fillClonedKey(key: CryptoKey, place: number): void {
+  const original = keysBeingCloned?.[place];
+  if (original === undefined) throw malformed("CryptoKey");
+  fillKey(key, original);
 }
 
 function fillRequest(request: never, state: State): void {

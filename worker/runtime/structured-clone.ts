@@ -4,7 +4,7 @@ import {
   PlainError, PlainTypeError, bufferByteLength, bufferIsDetached, construct, push, symbolIterator,
 } from "./primordials.ts";
 import { exposeValue, isObject, platformPrototypes, requireArguments, toDictionary, toSequence } from "./webidl.ts";
-import { fillPlatform, makePlatform, platformOf } from "./platform-objects.ts";
+import { fillPlatform, makePlatform, platformOf, whileCloning } from "./platform-objects.ts";
 import { domExceptionParts, makeDomException } from "./dom-exception.ts";
 
 type ErrorClass = new (...args: unknown[]) => Error;
@@ -75,7 +75,7 @@ export function cloneValue(value: unknown, transfer: unknown): unknown {
     const list = toSequence(transfer, (transfer as { [symbolIterator]?: unknown })[symbolIterator]);
     for (let i = 0; i < list.length; i++) push(buffers, checkTransferable(list[i], buffers));
   }
-  return native.structuredClone(value, buffers);
+  return whileCloning(() => native.structuredClone(value, buffers));
 }
 
 function checkTransferable(item: unknown, before: ArrayBuffer[]): ArrayBuffer {

@@ -1,5 +1,5 @@
-// URLPattern of the URL Pattern standard: the package urlpattern-polyfill, which needs nothing of a host but URL. It refuses some hosts and
-// ports that the standard reads as a URL's setters do; those are read so before it sees them.
+// URLPattern of the URL Pattern standard: the package urlpattern-polyfill, as adapt-url-pattern.mjs has it, which needs nothing of a host but URL.
+// It refuses some ports that the standard reads as a URL's setter does; those are read so before it sees them.
 
 import { URLPattern as PackageURLPattern } from "urlpattern-polyfill/urlpattern";
 
@@ -7,7 +7,7 @@ import { matches, objectCreate, slice } from "./primordials.ts";
 import { exposeInterface, isObject } from "./webidl.ts";
 
 type Input = ConstructorParameters<typeof PackageURLPattern>[0];
-type Init = { hostname?: unknown; port?: unknown };
+type Init = { port?: unknown };
 type Result = { inputs: unknown[] };
 
 // Arguments that are not given stay so, as the package counts on.
@@ -42,18 +42,10 @@ function readInput(init: Init): object {
 }
 
 function readPattern(init: Init): object {
-  let read = init;
-  const { hostname, port } = init;
-  if (typeof hostname === "string") {
-    let text = withoutLineParts(hostname);
-    // Where a host ends, if no part of the pattern that is more than text stands before.
-    const end = matches(/^[^{}()*:+?[\]\\#/]*(?=#|\/|\\\\|\\\?|\\#|\\\/)/, text);
-    if (end !== null) text = end[0];
-    if (text !== hostname) read = withMember(read, "hostname", text);
-  }
+  const { port } = init;
   // An empty group keeps the package from leaving a protocol's own port away, which the standard does for the plain number alone.
-  if (typeof port === "string" && matches(/^\d+[^\d{}()*:+?\\]+$/, port) !== null) read = withMember(read, "port", `${matches(/^\d+/, port)![0]}{}`);
-  return read;
+  if (typeof port !== "string" || matches(/^\d+[^\d{}()*:+?\\]+$/, port) === null) return init;
+  return withMember(init, "port", `${matches(/^\d+/, port)![0]}{}`);
 }
 
 function withoutLineParts(text: string): string {

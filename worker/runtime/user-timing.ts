@@ -1,5 +1,5 @@
 // User Timing and the part of Performance Timeline that reads it: marks and measures that a program makes for itself. They are bounded, as
-// nobody but the program clears them; there are no observers.
+// nobody but the program clears them. Observers are in performance-observer.ts.
 
 import { makeDomException } from "./dom-exception.ts";
 import { PlainTypeError, dateNow, push, sort, toNumberOf } from "./primordials.ts";
@@ -55,18 +55,23 @@ export class PerformanceMeasure extends PerformanceEntry {
 }
 
 let entries: PerformanceEntry[] = [];
+let observed: (entry: PerformanceEntry) => void;
+export function provideObserver(tell: (entry: PerformanceEntry) => void): void { observed = tell; }
 
 function keep<Entry extends PerformanceEntry>(entry: Entry): Entry {
-  if (entries.length >= ENTRIES_MAX) entries = filter((_, index) => index > 0);
+  if (entries.length >= ENTRIES_MAX) entries = filter(entries, (_, index) => index > 0);
   push(entries, entry);
+  observed(entry);
   return entry;
 }
 
-function filter(wanted: (parts: { name: string; type: string; start: number }, index: number) => boolean): PerformanceEntry[] {
+function filter(from: PerformanceEntry[], wanted: (parts: { name: string; type: string; start: number }, index: number) => boolean): PerformanceEntry[] {
   const list: PerformanceEntry[] = [];
-  for (let i = 0; i < entries.length; i++) if (wanted(partsOf(entries[i]!), i)) push(list, entries[i]!);
+  for (let i = 0; i < from.length; i++) if (wanted(partsOf(from[i]!), i)) push(list, from[i]!);
   return list;
 }
+
+export function isOf(entry: PerformanceEntry, type: string): boolean { return partsOf(entry).type === type; }
 
 export function mark(name: unknown, options: unknown): PerformanceMark { return keep(new PerformanceMark(name, options)); }
 
@@ -90,13 +95,15 @@ export function measure(name: unknown, startOrOptions: unknown, endMark: unknown
 
 export function clear(type: string, name: unknown): void {
   const text = name === undefined ? undefined : toDOMString(name);
-  entries = filter((entry) => entry.type !== type || (text !== undefined && entry.name !== text));
+  entries = filter(entries, (entry) => entry.type !== type || (text !== undefined && entry.name !== text));
 }
 
+export function entriesOf(name: unknown, type: unknown): PerformanceEntry[] { return select(entries, name, type); }
+
 // In the order of their times.
-export function entriesOf(name: unknown, type: unknown): PerformanceEntry[] {
+export function select(from: PerformanceEntry[], name: unknown, type: unknown): PerformanceEntry[] {
   const wantedName = name === undefined ? undefined : toDOMString(name), wantedType = type === undefined ? undefined : toDOMString(type);
-  return sort(filter((entry) => (wantedName === undefined || entry.name === wantedName) && (wantedType === undefined || entry.type === wantedType)),
+  return sort(filter(from, (entry) => (wantedName === undefined || entry.name === wantedName) && (wantedType === undefined || entry.type === wantedType)),
     (one, other) => partsOf(one).start - partsOf(other).start);
 }
 
@@ -107,10 +114,20 @@ function toTime(value: unknown): number {
   return time;
 }
 
+// What a window's `performance.timing` has; such a name never means a mark.
+const OF_WINDOWS = [
+  "navigationStart", "unloadEventStart", "unloadEventEnd", "redirectStart", "redirectEnd", "fetchStart", "domainLookupStart", "domainLookupEnd",
+  "connectStart", "connectEnd", "secureConnectionStart", "requestStart", "responseStart", "responseEnd", "domLoading", "domInteractive",
+  "domContentLoadedEventStart", "domContentLoadedEventEnd", "domComplete", "loadEventStart", "loadEventEnd",
+];
+
 // A number is a time; anything else the name of the latest mark that has it.
 function timeOf(value: unknown): number {
   if (typeof value === "number") return toTime(value);
   const name = toDOMString(value);
+  for (let i = 0; i < OF_WINDOWS.length; i++) {
+    if (OF_WINDOWS[i] === name) throw new PlainTypeError(`"${name}" is a time of a page that is loaded into a window, and there is none here.`);
+  }
   for (let i = entries.length - 1; i >= 0; i--) {
     const entry = partsOf(entries[i]!);
     if (entry.type === "mark" && entry.name === name) return entry.start;

@@ -16,6 +16,7 @@ import { installGlobals } from "./globals.ts";
 import { installHeaders } from "./headers.ts";
 import { inspect } from "./inspect.ts";
 import { installMessagePort } from "./message-port.ts";
+import { installPromiseRejection, rejectionHooks } from "./promise-rejection.ts";
 import { installReporting, reportException } from "./report.ts";
 import { installRequest } from "./request.ts";
 import { installResponse } from "./response.ts";
@@ -34,6 +35,7 @@ export function installWeb(): void {
   installEvents();
   installAbort();
   installReporting();
+  installPromiseRejection();
   installTimers();
   installConsole();
   installEncoding();
@@ -60,4 +62,4 @@ export function installWeb(): void {
   native.provideHooks(webHooks);
 }
 
-export const webHooks: Hooks = { __proto__: null, ...codecHooks, ...rpcCodecHooks, reportException, inspect: (value: unknown) => inspect(value) } as unknown as Hooks;
+export const webHooks: Hooks = { __proto__: null, ...codecHooks, ...rpcCodecHooks, ...rejectionHooks, reportException, inspect: (value: unknown) => inspect(value) } as unknown as Hooks;

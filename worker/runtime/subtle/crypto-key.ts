@@ -29,10 +29,11 @@ export interface CryptoKeyPair { publicKey: CryptoKey; privateKey: CryptoKey }
 
 const TOKEN = {};
 let inside: (key: CryptoKey) => Inside;
+let fill: (key: CryptoKey, content: Inside) => void;
 let isCryptoKey: (value: unknown) => value is CryptoKey;
 
 export class CryptoKey {
-  readonly #inside: Inside;
+  #inside: Inside;
   #algorithm: object | undefined = undefined;
   #usages: string[] | undefined = undefined;
   constructor(token: unknown = undefined, content: unknown = undefined) {
@@ -45,6 +46,7 @@ export class CryptoKey {
   get usages(): string[] { return this.#usages ??= usageNames(this.#inside.usages); }
   static {
     inside = (key) => key.#inside;
+    fill = (key, content) => { key.#inside = content; };
     isCryptoKey = (value): value is CryptoKey => isObject(value) && #inside in value;
   }
 }
@@ -55,6 +57,10 @@ export function makeKey(type: KeyType, extractable: boolean, algorithm: KeyAlgor
   // A null prototype: what is absent is not looked up on Object.prototype.
   return new CryptoKey(TOKEN, freeze({ __proto__: null, type, extractable, algorithm: { __proto__: null, ...algorithm }, usages, material }));
 }
+
+// For clones: a key that is filled before anybody sees it.
+export function emptyKey(): CryptoKey { return new CryptoKey(TOKEN); }
+export { fill as fillKey };
 
 // An argument that must be a key.
 export function toInside(value: unknown, what: string): Inside {
