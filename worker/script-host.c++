@@ -56,6 +56,7 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     });
     if (profile_ != policy::Profile::DEFAULT) {
       context->Global()->Delete(context, string("WebAssembly")).Check();
+      engine_.webAssembly = false;
     }
     modules_ = std::make_unique<Modules>(engine_, profile_);
   }

@@ -81,6 +81,7 @@ class Engine {
   LogBuffer logs;
   CallObserver* calls = nullptr;
   bool ticksWanted = false;  // process.nextTick() was called: hooks.runTicks() is to be
+  bool webAssembly = true;   // whether the profile has it
   bool startingUp = false;   // module evaluation: no timers, no randomness
   // The invocation whose code is running, across awaits; 0 if none.
   uint64_t currentInvocation();

@@ -92,6 +92,11 @@ interface Native {
   // Gives its memory back early.
   zlibClose(stream: ZlibHandle): void;
 
+  // -- worker/web/html-rewriter.c++ --
+
+  // A WebAssembly.Module, compiled anew. Throws if the profile has no WebAssembly.
+  htmlRewriterModule(): object;
+
   // -- worker/web/crypto/: OpenSSL. Undefined: it refuses the operation. The caller has checked the sizes of keys and IVs. --
 
   digest(hash: HashId, data: BufferSource): ArrayBuffer | undefined;

@@ -14,6 +14,7 @@ import { installFileReader } from "./file-reader.ts";
 import { installFormData } from "./form-data.ts";
 import { installGlobals } from "./globals.ts";
 import { installHeaders } from "./headers.ts";
+import { captureWebAssembly, installHtmlRewriter } from "./html-rewriter.ts";
 import { inspect } from "./inspect.ts";
 import { installMessagePort } from "./message-port.ts";
 import { installPromiseRejection, rejectionHooks } from "./promise-rejection.ts";
@@ -59,7 +60,15 @@ export function installWeb(): void {
   installCaches();
   installEventSource();
   installUrlPattern();
+  installHtmlRewriter();
   native.provideHooks(webHooks);
 }
 
-export const webHooks: Hooks = { __proto__: null, ...codecHooks, ...rpcCodecHooks, ...rejectionHooks, reportException, inspect: (value: unknown) => inspect(value) } as unknown as Hooks;
+export const webHooks: Hooks = {
+  __proto__: null, ...codecHooks, ...rpcCodecHooks, ...rejectionHooks, reportException,
+  inspect: (value: unknown) => inspect(value),
+  contextStarted(): void {
+    codecHooks.contextStarted();
+    captureWebAssembly();
+  },
+} as unknown as Hooks;
