@@ -1,5 +1,6 @@
 // Projects from end to end: `glovebox run DIR` and `glovebox types`, with the real jail behind them.
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -209,6 +210,88 @@ TEST(Project, TypesAreWrittenBesideTheConfigurationAndNeverOverAPersonsFile) {
   EXPECT_THAT(text, HasSubstr("    LOADER: WorkerLoader;\n    MODE: \"fast\";\n"));
   project.file("worker-configuration.d.ts", "interface Env { MINE: 1 }\n");
   expectFailure(runGlovebox({"types", project.folder()}), EXIT_CODE_IO, "is there already and was not written by a program");
+}
+
+// -- Stacks --------------------------------------------------------------------------------------------------------------------------
+
+// "LINE:COLUMN" of the words in the text.
+std::string placeOf(const std::string& text, const std::string& words) {
+  auto at = text.find(words);
+  EXPECT_NE(at, std::string::npos) << words;
+  auto before = text.substr(0, at);
+  return std::to_string(std::count(before.begin(), before.end(), '\n') + 1) + ":" + std::to_string(before.size() - (before.rfind('\n') + 1) + 1);
+}
+
+TEST(Project, StacksNameFilesLinesAndColumnsOfTheSource) {
+  Project project;
+  const std::string index = "import { deep } from './lib/deep';\ninterface A { a: number }\nexport default {\n"
+            "  async run(input: { v: number }, env: unknown): Promise<number> { const a: number = 1; console.error(new Error('logged')); await null; return deep(input as any as A); } };";
+  const std::string deep = "export const deep = (a: { a: number } | undefined): number => { const b: unknown = 1; throw new RangeError('deep'); };";
+  project.config().file("src/index.ts", index).file("src/lib/deep.ts", deep);
+  auto end = project.run();
+  EXPECT_EQ(end.code, EXIT_CODE_CODE_ERROR) << describe(end);
+  EXPECT_THAT(end.errors, HasSubstr("Error: logged\n    at Object.run (src/index.ts:" + placeOf(index, "new Error") + ")\n"));
+  EXPECT_THAT(end.errors, HasSubstr("RangeError: deep\n    at deep (src/lib/deep.ts:" + placeOf(deep, "new RangeError") + ")\n    at Object.run (src/index.ts:" + placeOf(index, "deep(input") + ")\n"));
+  // What nobody catches, in the log and in the account.
+  const std::string late = "export default { run(_: unknown, env: unknown, ctx: any) { ctx.waitUntil((async (): Promise<void> => { await null; throw new TypeError('late'); })()); return 1; } };";
+  project.file("src/index.ts", late);
+  auto later = project.run({"--call", "run", "--account"});
+  EXPECT_EQ(later.code, EXIT_CODE_OK) << describe(later);
+  EXPECT_THAT(later.errors, HasSubstr(R"("stack":"TypeError: late\n    at src/index.ts:)" + placeOf(late, "new TypeError") + "\""));
+  EXPECT_THAT(later.errors, HasSubstr(R"("text":"waitUntil: TypeError: late\n    at src/index.ts:)" + placeOf(late, "new TypeError") + "\""));
+  // A worker that does not start.
+  const std::string top = "const a: number = 1;\nconst b: string = 2 as any; throw new Error('top');\nexport default { run() {} };";
+  project.file("src/index.ts", top);
+  EXPECT_THAT(project.run().errors, HasSubstr("at src/index.ts:" + placeOf(top, "new Error") + "\n"));
+}
+
+TEST(Project, StacksOfABundleNameTheFilesOfItsPackages) {
+  Project project;
+  const std::string index = "import { boom } from 'boom';\ntype N = number;\nexport default { async run(a: N, b: N): Promise<unknown> { await null; return boom(a as any); } };";
+  project.config()
+      .file("src/index.ts", index)
+      .file("package.json", R"({"dependencies":{"boom":"1.0.0"}})")
+      .file("node_modules/boom/package.json", R"({"name":"boom","version":"1.0.0","type":"module","exports":"./lib/main.js"})")
+      .file("node_modules/boom/lib/main.js", "// first\n\nexport function boom(x) {\n  if (x !== 1) throw new Error('from a package');\n}\n");
+  auto end = project.run();
+  EXPECT_EQ(end.code, EXIT_CODE_CODE_ERROR) << describe(end);
+  EXPECT_THAT(end.errors, HasSubstr("Error: from a package\n    at boom (node_modules/boom/lib/main.js:4:22)\n    at Object.run (src/index.ts:" + placeOf(index, "boom(a") + ")\n"));
+}
+
+TEST(Project, AChildsStackIsShownAsItIs) {
+  Project project;
+  project.config("\"worker_loaders\": [{ \"binding\": \"LOADER\" }]")
+      .file("src/index.ts", "export default { async run(_: unknown, env: any): Promise<unknown> {\n"
+            "  const code = { compatibilityDate: '2026-03-01', mainModule: 'index.ts', modules: { 'index.ts': { js: 'export default { run() { console.error(new Error(`child`)); } }' } } };\n"
+            "  return await env.LOADER.load(code).getEntrypoint().run(0); } };");
+  auto end = project.run();
+  EXPECT_EQ(end.code, EXIT_CODE_OK) << describe(end);
+  EXPECT_THAT(end.errors, HasSubstr("Error: child\n    at Object.run (index.ts:1:40)\n"));
+}
+
+TEST(Project, MapsThatComeWithAModuleAreHonouredAndBrokenOnesChangeNothing) {
+  const std::string code = "export default { run() { throw new Error('mapped'); } };\n";
+  const std::string map = R"({"version":3,"sources":["../src/written.ts"],"names":[],"mappings":"AAGQ"})";
+  Project project;
+  auto run = [&](const std::string& text, const std::string& beside) {
+    project.file("dist/agent.js", text).file("dist/agent.js.map", beside);
+    auto end = runGlovebox({"run", project.folder() + "/dist/agent.js", "--call", "run"});
+    EXPECT_EQ(end.code, EXIT_CODE_CODE_ERROR) << describe(end);
+    EXPECT_FALSE(end.leftProcesses);
+    return end.errors;
+  };
+  // One segment, for all of the line: line 4, column 9.
+  EXPECT_THAT(run(code, map), HasSubstr("Error: mapped\n    at Object.run (" + project.folder() + "/src/written.ts:4:9)\n"));
+  EXPECT_THAT(run(code + "//# sourceMappingURL=data:application/json;base64,eyJ2ZXJzaW9uIjozLCJzb3VyY2VzIjpbIi4uL3NyYy93cml0dGVuLnRzIl0sIm5hbWVzIjpbXSwibWFwcGluZ3MiOiJBQUdRIn0=\n", ""),
+              HasSubstr("at Object.run (" + project.folder() + "/src/written.ts:4:9)\n"));
+  // More than the worker that reads it may use.
+  std::string nested(200'000, '['), many = "A";
+  for (int i = 0; i < 7'500'000; i++) many += ",A";
+  for (auto& broken: {std::string("no JSON"), std::string("null"), std::string("{}"), nested, std::string(R"({"version":3,"sources":[null],"mappings":"AAAA"})"),
+                      std::string(R"({"version":3,"sources":["a\nfake: GET / 200"],"mappings":"AAAA"})"),
+                      R"({"version":3,"sources":["a"],"mappings":")" + many + R"("})", std::string(R"({"version":3,"sections":[{"offset":{"line":0,"column":0},"map":{"version":3,"sections":[]}}]})")}) {
+    EXPECT_THAT(run(code, broken), HasSubstr("Error: mapped\n    at Object.run (agent.js:1:32)\n")) << broken.substr(0, 80);
+  }
 }
 
 }  // namespace

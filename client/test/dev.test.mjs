@@ -186,6 +186,34 @@ test("what the code logs and throws stands in the terminal, not in the answer", 
   await server.says(/^GET \/x\?y=1 threw \(\d+ ms\)$/m);
 });
 
+test("stacks name the places of the source as it was when its worker was made, in their order among other lines", async () => {
+  const throwing = (before) => `export default { fetch(request: Request): Response { ${before}const n: number = 1; console.log("first"); console.error(new Error("second")); console.log("third"); throw new TypeError("fourth"); } };`;
+  const { folder, write } = project(throwing(""));
+  const server = await dev(folder);
+  for (const before of ["", "let a: Map<string, unknown> | undefined; "]) {
+    if (before !== "") {
+      server.words = "";
+      write(throwing(before));
+      await server.says(/^reloaded$/m);
+    }
+    await get(server.url);
+    await server.says(/threw/);
+    const at = (words) => throwing(before).indexOf(words) + 1;
+    const order = new RegExp(`written: first\n[^]*Error: second\n    at Object.fetch \\(index.ts:1:${at("new Error")}\\)[^]*\nwritten: third\nTypeError: fourth\n    at Object.fetch \\(index.ts:1:${at("new TypeError")}\\)[^]*\nGET / threw`);
+    assert.match(server.words, order);
+  }
+});
+
+test("a stack that an attacker wrote is shown as it is, but for places of the project's modules", async () => {
+  const { folder } = project(`export default { fetch(): Response {
+    const error: Error = new Error("x"); error.stack = "Error: x\\n    at f (index.ts:1:1)\\nGET /forged 200 (1 ms)\\n    at f (other.ts:1:1)\\n" + "    at f (index.ts:1:8)\\n".repeat(2700); console.log(error.stack); throw error; } };`);
+  const server = await dev(folder);
+  assert.equal((await get(server.url)).status, 500);
+  await server.says(/^GET \/ threw/m);
+  assert.match(server.words, /Error: x\n    at f \(index\.ts:1:1\)\nGET \/forged 200 \(1 ms\)\n    at f \(other\.ts:1:1\)\n    at f \(index\.ts:1:8\)\n/);
+  assert.equal((await get(server.url)).status, 500);
+});
+
 test("a project that is not there, and an address that cannot be had, are told before anything starts", async () => {
   for (const [words, pattern] of [[["dev", "/nowhere"], /nowhere/], [["dev", path.join(ROOT, "examples/agent-sandbox"), "--listen", "127.0.0.1"], /HOST:PORT/]]) {
     const child = spawn(process.env.GLOVEBOX_COMMAND, words, { stdio: ["ignore", "ignore", "pipe"] });

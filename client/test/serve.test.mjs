@@ -53,7 +53,7 @@ const get = async (url) => {
 test("each request is a line of JSON, and so is what the worker logs and throws", async () => {
   const server = await serve(project(`export default { async fetch(request: Request) {
     console.warn("half \\ud800 a pair");
-    if (request.url.endsWith("/throw")) throw new TypeError("the secret");
+    const n: number = 1; if (request.url.endsWith("/throw")) throw new TypeError("the secret");
     return new Response("made", { status: 201 });
   } };`));
   assert.deepEqual(await get(`${server.url}/a?b=1`), { status: 201, body: "made" });
@@ -66,7 +66,7 @@ test("each request is a line of JSON, and so is what the worker logs and throws"
   assert.match(made.message, /^GET \/a\?b=1 201 \(\d+ ms\)$/);
   const [threw] = await server.lines((line) => line.request?.path === "/throw");
   assert.deepEqual([threw.level, threw.request.status, threw.request.outcome], ["error", undefined, "exception"]);
-  assert.match(threw.request.error, /^TypeError: the secret\n {4}at .*index\.ts:3:/);
+  assert.match(threw.request.error, /^TypeError: the secret\n {4}at Object\.fetch \(index\.ts:3:68\)/);
   const [logged] = await server.lines((line) => line.level === "warn");
   assert.deepEqual([logged.worker, logged.message], ["served", "half \ufffd a pair"]);
 });

@@ -13,6 +13,7 @@
 #include "tools/cli/terminal.h"
 #include "tools/http/dev-server.h"
 #include "tools/http/log.h"
+#include "tools/project/mapped-lines.h"
 #include "tools/project/project-host.h"
 
 namespace glovebox::cli {
@@ -25,12 +26,17 @@ int dev(const DevOptions& options) {
   auto adminListener = listenAdmin(options.admin);
   http::RequestCounts counts;
   http::Log log(logForm(options.log, http::Log::Form::TEXT), options.quiet);
+  project::MappedLines lines;
 
   Session session(granting(options.supervisor, projects));
   return runAndClose(session, [&]() -> int {
     project::PackageBundler bundler([&session]() { return session.startBundlers(project::BUNDLER_LIMITS); }, installation.bundler.cStr(), installation.esbuild.cStr());
-    project::ProjectHost host(session.supervisor(), readFile(installation.typescript.cStr()),
-                              [&log](const std::string& name) { return http::consoleOf(log, name); });
+    project::StackMapper mapper(session.supervisor(), [&installation]() { return readFile(installation.typescript.cStr()); });
+    lines.mapWith(mapper);
+    KJ_DEFER(lines.mapNoMore());
+    project::ProjectHost host(session.supervisor(), readFile(installation.typescript.cStr()), [&](const std::string& name, ModuleOrigins origins) {
+      return http::consoleOf(log, lines, name, std::move(origins));
+    });
     EgressService egress(session, installation, options.supervisor);
     host.sendRequestsTo([&egress](const project::ProjectConfig& config) { return egress.outboundOf(config); });
     host.bundleWith(bundler);
@@ -39,7 +45,7 @@ int dev(const DevOptions& options) {
     KJ_IF_MAYBE(failure, server.load().wait(session.waitScope())) throw *failure;
 
     auto front = http::newFront(session.port().getTimer(), {counts, [&server]() { return server.backend(); },
-                                                            [&log, name = projects[0].name](http::Answered answered) { log.write(name, answered); }});
+                                                            [&log, &lines, name = projects[0].name](http::Answered answered) { log.write(lines, name, kj::mv(answered)); }});
     StopSignals signals(session.port().uvLoop());
     AdminService admin(session, installation, options.supervisor);
     admin.requests = counts;

@@ -68,6 +68,32 @@ std::string readAll(int fd, const std::string& what) {
   }
 }
 
+// Maps are several times as large as their code; what is larger is not kept, and stacks are shown as they are.
+constexpr size_t MAP_BYTES_MAX = 16 << 20;
+constexpr std::string_view INLINE_MAP = "//# sourceMappingURL=data:";
+
+// Null: it comes without a map.
+std::shared_ptr<const ModuleOrigin> readOrigin(const std::string& file, const std::string& content) {
+  if (content.rfind(INLINE_MAP) != std::string::npos) {
+    auto origin = std::make_shared<ModuleOrigin>();
+    origin->file = file;
+    origin->source = content;
+    return origin;
+  }
+  struct stat found;
+  auto path = file + ".map";
+  if (::stat(path.c_str(), &found) != 0 || !S_ISREG(found.st_mode) || static_cast<size_t>(found.st_size) > MAP_BYTES_MAX) return nullptr;
+  auto origin = std::make_shared<ModuleOrigin>();
+  origin->file = file;
+  // Nobody asked for it, so it keeps nobody from running.
+  try {
+    origin->map = readFile(path);
+  } catch (const Failure&) {
+    return nullptr;
+  }
+  return origin;
+}
+
 capnp::Text::Reader text(const std::string& s) { return {s.data(), s.size()}; }
 capnp::Data::Reader data(const std::string& s) { return {reinterpret_cast<const kj::byte*>(s.data()), s.size()}; }
 
@@ -90,13 +116,23 @@ std::string readFile(const std::string& path) {
   return readAll(fd, "'" + path + "'");
 }
 
+ModuleOrigins originsOf(const std::vector<ModuleFile>& modules) {
+  auto origins = std::make_shared<std::map<std::string, std::shared_ptr<const ModuleOrigin>, std::less<>>>();
+  for (auto& module: modules) {
+    if (module.origin != nullptr) origins->emplace(module.name, module.origin);
+  }
+  return origins->empty() ? nullptr : origins;
+}
+
 ModuleFile readMainModule(const std::string& file) {
   if (file == "-") return {"stdin.js", ModuleType::JS, readAll(STDIN_FILENO, "standard input")};
   auto name = file.substr(file.rfind('/') + 1);
   refuseCommonTypeScript(name);
   if (isTypeScript(name)) return {name, ModuleType::TS, readFile(file)};
   // Whatever it is called, what one runs is a module, unless it says CommonJS.
-  return {name, name.ends_with(".cjs") ? ModuleType::CJS : ModuleType::JS, readFile(file)};
+  ModuleFile module{name, name.ends_with(".cjs") ? ModuleType::CJS : ModuleType::JS, readFile(file)};
+  module.origin = readOrigin(file, module.content);
+  return module;
 }
 
 ModuleFile readModule(const std::string& argument) {

@@ -1,5 +1,6 @@
 // glovebox run: one file or project, one call, one answer.
 
+#include <capnp/message.h>
 #include <kj/debug.h>
 
 #include <algorithm>
@@ -75,8 +76,21 @@ std::vector<std::string> parsePath(const std::string& call) {
   return path;
 }
 
+// Whoever is called: its worker, and how what it says is shown.
+struct Called {
+  rpc::Worker::Client worker;
+  ModuleOrigins origins;
+  project::StackMapper& mapper;
+  project::MappedLines& lines;
+};
+
+std::string mapped(Session& session, const Called& called, std::string text) {
+  KJ_IF_MAYBE(mapping, called.mapper.tryMap(text, called.origins)) return mapping->wait(session.waitScope());
+  return text;
+}
+
 rpc::Worker::Client load(Session& session, const RunOptions& options, const std::vector<ModuleFile>& modules,
-                         const std::string& mainModule, const kj::Maybe<ValueGraph>& env) {
+                         const std::string& mainModule, const kj::Maybe<ValueGraph>& env, project::MappedLines& lines) {
   auto request = session.supervisor().loaderRequest().send().getLoader().loadRequest();
   auto code = request.initCode();
   code.setCompatibilityDate(options.compatibilityDate.c_str());
@@ -84,13 +98,14 @@ rpc::Worker::Client load(Session& session, const RunOptions& options, const std:
   setModules(modules, code);
   KJ_IF_MAYBE(graph, env) writePayload(*graph, code.initEnv());
   writeLimits(options.limits, code.initLimits());
-  request.setConsole(kj::heap<NamedConsole>());
+  request.setConsole(kj::heap<NamedConsole>(lines, "", originsOf(modules)));
   return request.send().getWorker();
 }
 
 // `account`: if it is wanted, where it goes.
-CallOutcome call(Session& session, rpc::Worker::Client& worker, const std::string& entrypoint,
+CallOutcome call(Session& session, Called& called, const std::string& entrypoint,
                  const std::vector<std::string>& path, const ValueGraph& arguments, std::string* account = nullptr) {
+  auto& worker = called.worker;
   auto target = worker.getEntrypointRequest();
   target.setName(entrypoint.c_str());
   auto request = target.send().getEntrypoint().callRequest();
@@ -98,11 +113,24 @@ CallOutcome call(Session& session, rpc::Worker::Client& worker, const std::strin
   for (unsigned i = 0; i < path.size(); i++) names.set(i, path[i].c_str());
   writePayload(arguments, request.getOperation().initInvoke());
   request.setAccount(account != nullptr);
-  auto answered = request.send().then([account](auto&& response) {
-    if (account != nullptr) *account = accountAsJson(response.getAccount());
+  kj::Own<capnp::MallocMessageBuilder> accountMessage;
+  auto answered = request.send().then([account, &accountMessage](auto&& response) {
+    if (account != nullptr) {
+      accountMessage = kj::heap<capnp::MallocMessageBuilder>();
+      accountMessage->setRoot(response.getAccount());
+    }
     return readReturn(kj::mv(response));
   });
-  return answered.wait(session.waitScope());
+  auto outcome = answered.wait(session.waitScope());
+  if (account != nullptr) {
+    auto root = accountMessage->getRoot<rpc::Account>();
+    for (auto log: root.getLogs()) log.setText(mapped(session, called, log.getText().asString().cStr()).c_str());
+    for (auto thrown: root.getExceptions()) thrown.setStack(mapped(session, called, thrown.getStack().cStr()).c_str());
+    *account = accountAsJson(root.asReader());
+  }
+  // What it said before it answered.
+  called.lines.whenShown().wait(session.waitScope());
+  return outcome;
 }
 
 // The supervisor names limits as the API does.
@@ -118,14 +146,14 @@ std::string optionFor(rpc::Ending::Code code) {
 }
 
 // Writes what is not a value, and tells the exit code; null if it is a value.
-kj::Maybe<int> reportFailure(const CallOutcome& outcome) {
+kj::Maybe<int> reportFailure(Session& session, const Called& called, const CallOutcome& outcome) {
   if (outcome.is<CallThrown>()) {
-    fprintf(stderr, "%s\n", forStandardError(describeThrown(outcome.get<CallThrown>().graph)).c_str());
+    fprintf(stderr, "%s\n", forStandardError(mapped(session, called, describeThrown(outcome.get<CallThrown>().graph))).c_str());
     return static_cast<int>(EXIT_CODE_CODE_ERROR);
   }
   if (outcome.is<CallEnded>()) {
     auto& ended = outcome.get<CallEnded>();
-    fprintf(stderr, "glovebox run: %s (%s)%s\n", forStandardError(ended.message.cStr()).c_str(), ended.name.cStr(), optionFor(ended.code).c_str());
+    fprintf(stderr, "glovebox run: %s (%s)%s\n", forStandardError(mapped(session, called, ended.message.cStr())).c_str(), ended.name.cStr(), optionFor(ended.code).c_str());
     return static_cast<int>(exitCodeOf(ended.code));
   }
   return nullptr;
@@ -142,13 +170,13 @@ std::string resultAsJson(const ValueGraph& graph) {
   }
 }
 
-int callAndPrint(Session& session, const RunOptions& options, rpc::Worker::Client& worker, const std::vector<std::string>& path,
+int callAndPrint(Session& session, const RunOptions& options, Called& called, const std::vector<std::string>& path,
                  const ValueGraph& arguments) {
   std::string account;
-  auto outcome = call(session, worker, options.entrypoint, path, arguments, options.account ? &account : nullptr);
+  auto outcome = call(session, called, options.entrypoint, path, arguments, options.account ? &account : nullptr);
   // Last, whatever is said before.
   KJ_DEFER(if (options.account) fprintf(stderr, "%s\n", account.c_str()));
-  KJ_IF_MAYBE(code, reportFailure(outcome)) return *code;
+  KJ_IF_MAYBE(code, reportFailure(session, called, outcome)) return *code;
   writeOutput(resultAsJson(outcome.get<CallValue>().graph) + "\n");
   return EXIT_CODE_OK;
 }
@@ -163,39 +191,48 @@ std::vector<ModuleFile> withoutTypes(Session& session, std::vector<ModuleFile> m
 }
 
 int loadAndCall(Session& session, const RunOptions& options, std::vector<ModuleFile> modules, const kj::Maybe<ValueGraph>& env,
-                std::vector<std::string> path, const ValueGraph& arguments) {
+                std::vector<std::string> path, const ValueGraph& arguments, project::MappedLines& lines) {
   modules = withoutTypes(session, kj::mv(modules));
   auto mainModule = modules[0].name;
   if (path.empty()) {
     modules.push_back(methodLister(mainModule));
     mainModule = modules.back().name;
   }
-  auto worker = load(session, options, modules, mainModule, env);
+  project::StackMapper mapper(session.supervisor(), []() { return readFile(findInstallation().typescript.cStr()); });
+  lines.mapWith(mapper);
+  KJ_DEFER(lines.mapNoMore());
+  Called called{load(session, options, modules, mainModule, env, lines), originsOf(modules), mapper, lines};
   if (path.empty()) {
     std::string asked = "[";
     asked += quoteJson(options.entrypoint.empty() ? "default" : options.entrypoint);
     asked += "]";
     auto request = parseJson(asked);
-    auto listed = call(session, worker, METHOD_LISTER_ENTRYPOINT, {"methods"}, request);
-    KJ_IF_MAYBE(code, reportFailure(listed)) return *code;
+    auto listed = call(session, called, METHOD_LISTER_ENTRYPOINT, {"methods"}, request);
+    KJ_IF_MAYBE(code, reportFailure(session, called, listed)) return *code;
     path = {chooseMethod(stringifyJson(listed.get<CallValue>().graph), modules[0].name, options.entrypoint)};
   }
-  return callAndPrint(session, options, worker, path, arguments);
+  return callAndPrint(session, options, called, path, arguments);
 }
 
 // The project's warnings go first, then what is wrong with its files; its methods are called like any worker's.
 int loadProjectAndCall(Session& session, const RunOptions& options, std::vector<project::ProjectConfig> projects,
-                       const std::vector<std::string>& path, const ValueGraph& arguments) {
+                       const std::vector<std::string>& path, const ValueGraph& arguments, project::MappedLines& lines) {
   auto installation = findInstallation();
   project::PackageBundler bundler([&session]() { return session.startBundlers(project::BUNDLER_LIMITS); }, installation.bundler.cStr(), installation.esbuild.cStr());
-  project::ProjectHost host(session.supervisor(), readFile(installation.typescript.cStr()),
-                            [](const std::string&) { return rpc::Console::Client(kj::heap<NamedConsole>()); });
+  project::StackMapper mapper(session.supervisor(), [&installation]() { return readFile(installation.typescript.cStr()); });
+  lines.mapWith(mapper);
+  KJ_DEFER(lines.mapNoMore());
+  project::ProjectHost host(session.supervisor(), readFile(installation.typescript.cStr()), [&lines](const std::string&, ModuleOrigins origins) {
+    return rpc::Console::Client(kj::heap<NamedConsole>(lines, "", std::move(origins)));
+  });
   EgressService egress(session, installation, options.supervisor);
   host.sendRequestsTo([&egress](const project::ProjectConfig& config) { return egress.outboundOf(config); });
   host.bundleWith(bundler);
   auto loaded = host.load(std::move(projects)).wait(session.waitScope());
   if (loaded.is<Failure>()) throw loaded.get<Failure>();
-  return callAndPrint(session, options, loaded.get<rpc::Worker::Client>(), path, arguments);
+  auto& hosted = loaded.get<project::HostedWorker>();
+  Called called{hosted.worker, hosted.origins, mapper, lines};
+  return callAndPrint(session, options, called, path, arguments);
 }
 
 std::vector<project::ProjectConfig> projectsOf(const RunOptions& options) {
@@ -234,13 +271,14 @@ int run(const RunOptions& options) {
     env = kj::mv(graph);
   }
 
+  project::MappedLines lines;
   kj::Own<Session> session =
       options.socket.empty() ? kj::heap<Session>(granting(options.supervisor, projects)) : kj::heap<Session>(options.socket);
   // No worker is left behind.
   return runAndClose(*session, [&]() {
     try {
-      if (!projects.empty()) return loadProjectAndCall(*session, options, std::move(projects), path, arguments);
-      return loadAndCall(*session, options, kj::mv(modules), env, kj::mv(path), arguments);
+      if (!projects.empty()) return loadProjectAndCall(*session, options, std::move(projects), path, arguments, lines);
+      return loadAndCall(*session, options, kj::mv(modules), env, kj::mv(path), arguments, lines);
     } catch (const kj::Exception& exception) {
       std::string words = exception.getDescription().cStr();
       if (exception.getType() == kj::Exception::Type::DISCONNECTED) {

@@ -14,9 +14,17 @@
 #include "tools/cli/terminal.h"
 #include "tools/http/handler-probe.h"
 #include "tools/http/log.h"
+#include "tools/project/mapped-lines.h"
 #include "tools/project/project-host.h"
 
 namespace glovebox::cli {
+namespace {
+
+// For stacks that are being mapped when all is over.
+constexpr kj::Duration STACKS_TIME = 1 * kj::SECONDS;
+
+}  // namespace
+
 int serveProject(const ServeOptions& options) {
   auto projects = readProjects(options.config, options.with);
   for (auto& project: projects) writeWarnings(project.warnings);
@@ -26,12 +34,17 @@ int serveProject(const ServeOptions& options) {
   auto adminListener = listenAdmin(options.admin);
   http::RequestCounts counts;
   http::Log log(logForm(options.log, isatty(STDERR_FILENO) ? http::Log::Form::TEXT : http::Log::Form::JSON), options.quiet);
+  project::MappedLines lines;
 
   Session session(granting(options.supervisor, projects));
   return runAndClose(session, [&]() -> int {
     project::PackageBundler bundler([&session]() { return session.startBundlers(project::BUNDLER_LIMITS); }, installation.bundler.cStr(), installation.esbuild.cStr());
-    project::ProjectHost host(session.supervisor(), readFile(installation.typescript.cStr()),
-                              [&log](const std::string& worker) { return http::consoleOf(log, worker); });
+    project::StackMapper mapper(session.supervisor(), [&installation]() { return readFile(installation.typescript.cStr()); });
+    lines.mapWith(mapper);
+    KJ_DEFER(lines.mapNoMore());
+    project::ProjectHost host(session.supervisor(), readFile(installation.typescript.cStr()), [&](const std::string& worker, ModuleOrigins origins) {
+      return http::consoleOf(log, lines, worker, std::move(origins));
+    });
     EgressService egress(session, installation, options.supervisor);
     host.sendRequestsTo([&egress](const project::ProjectConfig& config) { return egress.outboundOf(config); });
     host.bundleWith(bundler);
@@ -44,12 +57,15 @@ int serveProject(const ServeOptions& options) {
     bundler.rest();
     session.endBundlers();
     if (loaded.is<Failure>()) throw loaded.get<Failure>();
-    auto worker = loaded.get<rpc::Worker::Client>();
-    auto entrypoint = worker.getEntrypointRequest().send().getEntrypoint();
-    KJ_IF_MAYBE(failure, http::probeHandler(entrypoint, name).wait(session.waitScope())) throw *failure;
+    auto hosted = loaded.get<project::HostedWorker>();
+    auto entrypoint = hosted.worker.getEntrypointRequest().send().getEntrypoint();
+    KJ_IF_MAYBE(failure, http::probeHandler(entrypoint, name).wait(session.waitScope())) {
+      KJ_IF_MAYBE(mapping, mapper.tryMap(failure->what(), hosted.origins)) throw Failure(failure->code(), mapping->wait(session.waitScope()));
+      throw *failure;
+    }
 
-    auto front = http::newFront(session.port().getTimer(), {counts, [&entrypoint]() { return http::Backend{entrypoint, {}}; },
-                                                            [&log, name](http::Answered answered) { log.write(name, answered); }});
+    auto front = http::newFront(session.port().getTimer(), {counts, [&]() { return http::Backend{entrypoint, {}, hosted.origins}; },
+                                                            [&log, &lines, name](http::Answered answered) { log.write(lines, name, kj::mv(answered)); }});
     StopSignals signals(session.port().uvLoop());
     AdminService admin(session, installation, options.supervisor);
     admin.requests = counts;
@@ -62,6 +78,7 @@ int serveProject(const ServeOptions& options) {
       admin.draining = true;
       log.say("info", "draining: requests under way are answered, no others are taken");
     });
+    lines.whenShown().exclusiveJoin(session.port().getTimer().afterDelay(STACKS_TIME)).wait(session.waitScope());
     log.say("info", "ended");
     return EXIT_CODE_OK;
   });

@@ -36,15 +36,15 @@ kj::Promise<project::HostWorker> DevServer::loadWorker() {
   return host_.load(std::move(projects));
 }
 
-void DevServer::use(rpc::Worker::Client worker) {
-  auto entrypoint = worker.getEntrypointRequest().send().getEntrypoint();
-  current_ = kj::refcounted<Generation>(kj::mv(worker), kj::mv(entrypoint));
+void DevServer::use(project::HostedWorker hosted) {
+  auto entrypoint = hosted.worker.getEntrypointRequest().send().getEntrypoint();
+  current_ = kj::refcounted<Generation>(kj::mv(hosted), kj::mv(entrypoint));
 }
 
 kj::Promise<kj::Maybe<Failure>> DevServer::load() {
   return loadWorker().then([this](project::HostWorker&& loaded) -> kj::Maybe<Failure> {
     if (loaded.is<Failure>()) return kj::mv(loaded.get<Failure>());
-    use(kj::mv(loaded.get<rpc::Worker::Client>()));
+    use(kj::mv(loaded.get<project::HostedWorker>()));
     return nullptr;
   });
 }
@@ -59,7 +59,7 @@ kj::Promise<void> DevServer::reloadOnChanges() {
           // A file may have been read while it was half written. Then it has changed again by now, and nobody is to see that.
           if (!watch_.isQuiet()) return;
           if (loaded.is<Failure>()) return hooks_.log("warn", std::string("not reloaded: ") + loaded.get<Failure>().what());
-          use(kj::mv(loaded.get<rpc::Worker::Client>()));
+          use(kj::mv(loaded.get<project::HostedWorker>()));
           hooks_.log("info", "reloaded");
         });
       })
@@ -68,7 +68,7 @@ kj::Promise<void> DevServer::reloadOnChanges() {
 
 Backend DevServer::backend() {
   auto& generation = *KJ_REQUIRE_NONNULL(current_, "the project is not loaded");
-  return {generation.entrypoint, kj::addRef(generation)};
+  return {generation.entrypoint, kj::addRef(generation), generation.hosted.origins};
 }
 
 }  // namespace glovebox::http

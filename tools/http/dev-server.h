@@ -44,9 +44,9 @@ class DevServer {
  private:
   // One load of the project, kept for as long as a call on it is under way.
   struct Generation final: public kj::Refcounted {
-    Generation(rpc::Worker::Client worker, rpc::Target::Client entrypoint): worker(kj::mv(worker)), entrypoint(kj::mv(entrypoint)) {}
+    Generation(project::HostedWorker hosted, rpc::Target::Client entrypoint): hosted(kj::mv(hosted)), entrypoint(kj::mv(entrypoint)) {}
     ~Generation() noexcept(false) override = default;
-    rpc::Worker::Client worker;
+    project::HostedWorker hosted;
     rpc::Target::Client entrypoint;
   };
 
@@ -57,7 +57,7 @@ class DevServer {
   kj::Maybe<kj::Own<Generation>> current_;
 
   kj::Promise<project::HostWorker> loadWorker();
-  void use(rpc::Worker::Client worker);
+  void use(project::HostedWorker hosted);
 };
 
 }  // namespace glovebox::http

@@ -28,6 +28,7 @@ class Front final: public rpc::Target::Server {
     auto backend = hooks_.backend();
     auto call = context.getParams();
     Answered answered;
+    answered.origins = backend.origins;
     auto request = backend.entrypoint.callRequest(call.totalSize());
     request.setPath(call.getPath());
     if (call.getOperation().isInvoke()) {

@@ -13,6 +13,7 @@
 
 #include "ipc/call.capnp.h"
 #include "ipc/trace.h"
+#include "tools/cli/modules.h"
 #include "tools/http/metrics-text.h"
 #include "tools/http/request-line.h"
 
@@ -25,12 +26,14 @@ struct Answered {
   std::string words;          // what was thrown, or how the worker ended
   kj::Duration took = 0 * kj::SECONDS;
   Trace trace;                // its parent is whoever sent the request
+  cli::ModuleOrigins origins; // of who answered
 };
 
 // Who is to answer now. `life` is let go of when the call has been answered.
 struct Backend {
   rpc::Target::Client entrypoint;
   kj::Own<kj::Refcounted> life;
+  cli::ModuleOrigins origins;
 };
 
 struct FrontHooks {

@@ -58,7 +58,8 @@ std::string shownName(std::string_view name) {
 
 class LogConsole final: public rpc::Console::Server {
  public:
-  LogConsole(Log& log, const std::string& worker): log_(log), worker_(worker) {}
+  LogConsole(Log& log, project::MappedLines& lines, const std::string& worker, cli::ModuleOrigins origins)
+      : log_(log), lines_(lines), worker_(worker), origins_(std::move(origins)) {}
 
  protected:
   kj::Promise<void> write(WriteContext context) override {
@@ -67,14 +68,23 @@ class LogConsole final: public rpc::Console::Server {
       auto text = message.getText();
       auto worker = worker_;
       for (auto name: message.getWorkers()) worker += " > " + shownName(std::string_view(name.begin(), name.size()));
-      log_.write({.level = level.cStr(), .worker = worker, .message = std::string(text.begin(), text.size()), .trace = readTrace(message.getTrace())});
+      // What a worker that it has loaded is made of is nobody's knowledge here.
+      auto& origins = message.getWorkers().size() == 0 ? origins_ : NO_ORIGINS;
+      LogLine line{.level = level.cStr(), .worker = worker, .message = {}, .request = {}, .trace = readTrace(message.getTrace())};
+      lines_.add(std::string(text.begin(), text.size()), origins, [&log = log_, line = std::move(line)](std::string mapped) mutable {
+        line.message = std::move(mapped);
+        log.write(line);
+      });
     }
     return kj::READY_NOW;
   }
 
  private:
   Log& log_;
+  project::MappedLines& lines_;
   const std::string worker_;
+  const cli::ModuleOrigins origins_;
+  const cli::ModuleOrigins NO_ORIGINS;
 };
 
 }  // namespace
@@ -129,17 +139,24 @@ void Log::write(const LogLine& line) {
   fwrite(text.data(), 1, text.size(), stderr);
 }
 
-void Log::write(const std::string& worker, const Answered& answered) {
+void Log::write(project::MappedLines& lines, const std::string& worker, Answered answered) {
   auto outcome = endingName(answered.outcome);
-  write({.level = answered.status >= 500 || answered.status == 0 ? "error" : "info",
-         .worker = worker,
-         .request = LogLine::Request{answered.line.method, answered.line.path, answered.status, outcome.cStr(),
-                                     static_cast<uint64_t>(answered.took / kj::MILLISECONDS), answered.words},
-         .trace = answered.trace});
+  LogLine line{.level = answered.status >= 500 || answered.status == 0 ? "error" : "info",
+               .worker = worker,
+               .message = {},
+               .request = LogLine::Request{answered.line.method, answered.line.path, answered.status, outcome.cStr(),
+                                           static_cast<uint64_t>(answered.took / kj::MILLISECONDS)},
+               .trace = answered.trace};
+  lines.add(std::move(answered.words), answered.origins, [this, line = std::move(line)](std::string words) mutable {
+    line.request->error = std::move(words);
+    write(line);
+  });
 }
 
 void Log::say(const char* level, std::string message) { write({.level = level, .message = std::move(message)}); }
 
-rpc::Console::Client consoleOf(Log& log, const std::string& worker) { return kj::heap<LogConsole>(log, worker); }
+rpc::Console::Client consoleOf(Log& log, project::MappedLines& lines, const std::string& worker, cli::ModuleOrigins origins) {
+  return kj::heap<LogConsole>(log, lines, worker, std::move(origins));
+}
 
 }  // namespace glovebox::http

@@ -11,6 +11,7 @@
 
 #include "ipc/call.capnp.h"
 #include "tools/http/front.h"
+#include "tools/project/mapped-lines.h"
 
 namespace glovebox::http {
 
@@ -41,8 +42,8 @@ class Log {
   Log(Form form, bool quiet): form_(form), quiet_(quiet) {}
 
   void write(const LogLine& line);
-  // A request that `worker` answered, or not.
-  void write(const std::string& worker, const Answered& answered);
+  // A request that `worker` answered, or not; when it is its turn.
+  void write(project::MappedLines& lines, const std::string& worker, Answered answered);
   // The server's own words.
   void say(const char* level, std::string message);
 
@@ -51,7 +52,7 @@ class Log {
   const bool quiet_;
 };
 
-// Where a worker's logs go, under its name. `log` outlives it.
-rpc::Console::Client consoleOf(Log& log, const std::string& worker);
+// Where a worker's logs go, under its name, with the stacks in them mapped to `origins`. `lines` and `log` outlive it.
+rpc::Console::Client consoleOf(Log& log, project::MappedLines& lines, const std::string& worker, cli::ModuleOrigins origins);
 
 }  // namespace glovebox::http

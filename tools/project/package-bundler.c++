@@ -27,6 +27,8 @@ constexpr const char* WASM_NAME = "esbuild.wasm";
 
 // They travel in one call.
 constexpr size_t FILES_BYTES_MAX = 30u << 20;
+// What is larger is not kept, and stacks show the bundle's places.
+constexpr size_t MAP_BYTES_MAX = 16u << 20;
 // Each asks for packages that were not asked for before.
 constexpr int ROUNDS_MAX = 64;
 constexpr size_t PACKAGES_MAX = 3'000;
@@ -123,6 +125,13 @@ StrippedModules readModules(const Answer& answer) {
   }
   auto main = std::find_if(modules.begin(), modules.end(), [&](const ModuleFile& module) { return module.name == *mainModule; });
   if (main == modules.end() || main->type != ModuleType::JS) return unusable();
+  auto map = Answer::text(answer.in(answer.root(), "map")), mapFile = Answer::text(answer.in(answer.root(), "mapFile"));
+  if (map != nullptr && mapFile != nullptr && map->size() <= MAP_BYTES_MAX) {
+    auto origin = std::make_shared<cli::ModuleOrigin>();
+    origin->file = *mapFile;
+    origin->map = *map;
+    main->origin = std::move(origin);
+  }
   std::rotate(modules.begin(), main, main + 1);
   return modules;
 }
@@ -164,7 +173,7 @@ ValueGraph request(const std::vector<NamedFile>& files, const std::set<std::stri
   auto object = writer.object({
       property("files", writer.array(std::move(named))), property("entryPoint", writer.text(files[0].name)), property("bundle", writer.boolean(true)),
       property("options", options), property("registry", writer.nil()), property("absent", writer.array(std::move(missing))),
-      property("links", writer.array(std::move(linked))),
+      property("links", writer.array(std::move(linked))), property("wantsMap", writer.boolean(true)),
   });
   return std::move(writer).arguments(object);
 }

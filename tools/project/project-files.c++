@@ -156,6 +156,13 @@ std::vector<ModuleFile> readProjectFiles(const ProjectConfig& config) {
     if (!tryTypeByRules(config, path, type)) continue;
     modules.push_back({path, type, cli::readFile((top / path).string())});
   }
+  // Stacks name files as they lie in the project's folder.
+  auto below = fs::path(config.main).lexically_normal().parent_path();
+  for (auto& module: modules) {
+    auto origin = module.origin == nullptr ? std::make_shared<cli::ModuleOrigin>() : std::make_shared<cli::ModuleOrigin>(*module.origin);
+    origin->file = (below / module.name).string();
+    module.origin = std::move(origin);
+  }
   return modules;
 }
 

@@ -58,6 +58,7 @@ struct ProjectHost::Loading {
   Lifetime lifetime;
   std::vector<ProjectConfig> projects;
   std::vector<std::vector<cli::ModuleFile>> modules;         // of each
+  std::vector<cli::ModuleOrigins> origins;                   // of each
   kj::Array<kj::Maybe<rpc::Worker::Client>> workers;         // of each that is loaded
   std::vector<std::string> underWay;                         // names of those that wait for their services
 };
@@ -93,7 +94,8 @@ kj::Promise<StrippedModules> ProjectHost::link(const ProjectConfig& config, std:
 kj::Promise<HostWorker> ProjectHost::linkFrom(kj::Own<Loading> loading, size_t next) {
   if (next == loading->projects.size()) {
     try {
-      return HostWorker(loadOne(*loading, 0));
+      auto worker = loadOne(*loading, 0);
+      return HostWorker(HostedWorker{kj::mv(worker), loading->origins[0]});
     } catch (const Failure& failure) {
       return HostWorker(failure);
     }
@@ -103,6 +105,7 @@ kj::Promise<HostWorker> ProjectHost::linkFrom(kj::Own<Loading> loading, size_t n
   return linking.then([this, loading = kj::mv(loading), next](StrippedModules&& linked) mutable -> kj::Promise<HostWorker> {
     if (linked.is<Failure>()) return HostWorker(kj::mv(linked.get<Failure>()));
     loading->modules[next] = std::move(linked.get<std::vector<cli::ModuleFile>>());
+    loading->origins.push_back(cli::originsOf(loading->modules[next]));
     return linkFrom(kj::mv(loading), next + 1);
   });
 }
@@ -122,12 +125,12 @@ rpc::Worker::Client ProjectHost::loadOne(Loading& loading, size_t index) {
       auto request = loader.getRequest();
       request.setName(config.name.c_str());
       request.setFactory(kj::heap<Factory>(kj::mv(recipe), restarted_));
-      request.setConsole(consoleOf_(config.name));
+      request.setConsole(consoleOf_(config.name, loading.origins[index]));
       return request.send().getWorker();
     }
     auto request = loader.loadRequest();
     recipe->write(request.initCode());
-    request.setConsole(consoleOf_(config.name));
+    request.setConsole(consoleOf_(config.name, loading.origins[index]));
     return request.send().getWorker();
   }();
   loading.underWay.pop_back();

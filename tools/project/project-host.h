@@ -18,8 +18,13 @@
 
 namespace glovebox::project {
 
+struct HostedWorker {
+  rpc::Worker::Client worker;
+  cli::ModuleOrigins origins;   // for its stacks
+};
+
 // What is wrong with a project's files; what is wrong with its code is answered by each call, as for every worker.
-using HostWorker = kj::OneOf<rpc::Worker::Client, cli::Failure>;
+using HostWorker = kj::OneOf<HostedWorker, cli::Failure>;
 
 // How long a project's workers are there.
 enum class Lifetime {
@@ -29,8 +34,8 @@ enum class Lifetime {
 
 class ProjectHost {
  public:
-  // Where the logs of the project of that name go.
-  using ConsoleOf = std::function<rpc::Console::Client(const std::string& name)>;
+  // Where the logs of the project of that name go, and what its modules are made of.
+  using ConsoleOf = std::function<rpc::Console::Client(const std::string& name, cli::ModuleOrigins origins)>;
 
   // `typescript`: the text of the installation's file. Outlives what it is asked for.
   ProjectHost(rpc::Supervisor::Client supervisor, std::string typescript, ConsoleOf consoleOf);

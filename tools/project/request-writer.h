@@ -30,6 +30,12 @@ class RequestWriter {
     view.ref = add(std::move(buffer));
     return add(std::move(view));
   }
+  NodeRef number(double value) {
+    ValueNode node;
+    node.kind = ValueNode::Kind::NUMBER;
+    node.number = value;
+    return add(std::move(node));
+  }
   NodeRef boolean(bool value) {
     ValueNode node;
     node.kind = ValueNode::Kind::BOOLEAN;

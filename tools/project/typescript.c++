@@ -83,6 +83,8 @@ bool isPackage(const rapidjson::Value& problem) {
 
 // The answer is what a worker wrote: each of its texts goes to a module that was asked for.
 StrippedModules readAnswer(const ValueGraph& graph, std::vector<ModuleFile> modules, const std::vector<size_t>& sources, bool onlyReached) {
+  auto names = std::make_shared<std::vector<std::string>>();
+  for (auto& module: modules) names->push_back(module.name);
   rapidjson::Document answer;
   std::string json;
   auto refused = kj::runCatchingExceptions([&]() { json = stringifyJson(graph); });
@@ -111,6 +113,14 @@ StrippedModules readAnswer(const ValueGraph& graph, std::vector<ModuleFile> modu
     if (text.IsNull() && onlyReached) continue;
     if (!text.IsString()) return unusable();
     auto& module = modules[sources[i]];
+    auto origin = std::make_shared<cli::ModuleOrigin>();
+    if (module.origin != nullptr) *origin = *module.origin;
+    if (origin->file.empty()) origin->file = module.name;
+    origin->module = module.name;
+    origin->made = onlyReached ? cli::ModuleOrigin::Made::LINKED : cli::ModuleOrigin::Made::STRIPPED;
+    origin->source = std::move(module.content);
+    origin->names = names;
+    module.origin = std::move(origin);
     module.type = ModuleType::JS;
     module.content.assign(text.GetString(), text.GetStringLength());
     reached[sources[i]] = true;

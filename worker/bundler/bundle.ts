@@ -33,6 +33,9 @@ export interface Bundle {
   warnings: Message[];
   // Imports that lead nowhere where that is expected (`try { require("x") }`).
   unresolved: Message[];
+  // Of the main module, for whoever shows its stacks: a source map without the sources' texts. Its sources are relative to `mapFile`.
+  map?: string;
+  mapFile?: string;
 }
 
 // What the runtime has, or tells by itself that it has not.
@@ -55,7 +58,7 @@ const EXPECTED = "ignored-dynamic-import";
 const MAIN = "bundle.js";
 const FOLDER = "/:out";   // no file of a project lies there
 
-export async function bundle(entry: string, options: Options, source: Source): Promise<Bundle> {
+export async function bundle(entry: string, options: Options, source: Source, wantsMap: boolean): Promise<Bundle> {
   const result = await attempt(source, () => run({
     ...common(options),
     entryPoints: [{ in: "/" + entry, out: MAIN.slice(0, -3) }],
@@ -65,17 +68,23 @@ export async function bundle(entry: string, options: Options, source: Source): P
     external: [...ALWAYS_EXTERNAL, ...options.externals],
     alias: nodeAliases(),
     plugins: options.virtualModules.length === 0 ? [] : [virtualModules(options.virtualModules)],
-    ...(options.sourcemap ? { sourcemap: "inline" as const, sourcesContent: true } : {}),
+    // One that is in the text serves both.
+    ...(options.sourcemap ? { sourcemap: "inline" as const, sourcesContent: true } : wantsMap ? { sourcemap: "external" as const, sourcesContent: false } : {}),
   }));
   const modules: Module[] = [];
+  let map: string | undefined;
   for (const { path, contents, text } of result.outputFiles) {
     const name = path.slice(FOLDER.length + 1);
     if (name === MAIN) modules.unshift([name, "js", text]);
+    else if (name === MAIN + ".map") map = text;
     else if (name.endsWith(".wasm")) modules.push([name, "wasm", contents]);
     else if (!name.endsWith(".css")) modules.push([name, "data", contents]);
   }
   const isExpected = ({ id }: { id: string }) => id === EXPECTED;
-  return { mainModule: MAIN, modules, warnings: result.warnings.filter((warning) => !isExpected(warning)).map(read), unresolved: result.warnings.filter(isExpected).map(read) };
+  return {
+    mainModule: MAIN, modules, warnings: result.warnings.filter((warning) => !isExpected(warning)).map(read), unresolved: result.warnings.filter(isExpected).map(read),
+    ...(map === undefined ? {} : { map }), mapFile: `${FOLDER.slice(1)}/${MAIN}`,
+  };
 }
 
 function common(options: Options): BuildOptions {

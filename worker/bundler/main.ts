@@ -28,6 +28,8 @@ interface Request {
   entryPoint: string | null;
   bundle: boolean;
   options: Options;
+  // Whether the bundle's map is wanted.
+  wantsMap: boolean;
   // Null: packages lie in the project's folder.
   registry: Registry | null;
   // Then: packages that were needed, and are not there; and names of packages that lie elsewhere.
@@ -36,7 +38,7 @@ interface Request {
 }
 
 // `needed`: folders of packages, to be given with the next request if they are there.
-type Answer = Omit<Bundle, "unresolved"> & { wrangler: WranglerConfig | null } | { problems: Message[] } | { needed: string[] };
+type Answer = Omit<Bundle, "unresolved" | "map" | "mapFile"> & { wrangler: WranglerConfig | null; map: string | null; mapFile: string | null } | { problems: Message[] } | { needed: string[] };
 
 const PROBLEMS_SHOWN_MAX = 20;
 
@@ -74,10 +76,10 @@ async function create(request: Request): Promise<Answer> {
       const installed = await install(project.manifest, project.lock, packages, registry, warnings);
       for (const [path, of] of installed) for (const [name, body] of of) files.add(`/${path}/${name}`, body);
     }
-    const made = await (request.bundle ? bundle(project.entry, request.options, registry === null ? "folder" : "registry") : transform(project.entry, request.options));
+    const made = await (request.bundle ? bundle(project.entry, request.options, registry === null ? "folder" : "registry", request.wantsMap) : transform(project.entry, request.options));
     const needed = registry === null ? neededPackages(made.unresolved, new Set(request.absent)) : [];
     if (needed.length > 0) return { needed };
-    return { mainModule: made.mainModule, modules: made.modules, warnings: [...warnings.map((text) => ({ text, file: "", line: 0, column: 0, lineText: "" })), ...made.warnings], wrangler: project.wrangler ?? null };
+    return { mainModule: made.mainModule, modules: made.modules, warnings: [...warnings.map((text) => ({ text, file: "", line: 0, column: 0, lineText: "" })), ...made.warnings], wrangler: project.wrangler ?? null, map: made.map ?? null, mapFile: made.mapFile ?? null };
   } catch (error) {
     if (error instanceof Problem) {
       const needed = request.registry === null ? neededPackages(error.messages, new Set(request.absent)) : [];

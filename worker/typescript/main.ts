@@ -5,7 +5,9 @@
 // which modules there are and of what kind they are.
 
 import { importsOf, resolve } from "./imports.ts";
-import { Problem, strip, sucrase } from "./strip.ts";
+import { Origins } from "./origins.ts";
+import type { PlacesAnswer, PlacesRequest } from "./origins.ts";
+import { IS_TYPESCRIPT, Problem, strip, sucrase } from "./strip.ts";
 
 // Objects of the language are as they were for every module to come, whatever a text makes sucrase do.
 for (const intrinsic of [Object, Function, Array, String, RegExp, Map, Set, Error, RangeError, SyntaxError]) {
@@ -53,35 +55,54 @@ export default {
     }
     return { code: sources.map(([name]) => done.get(name) ?? null), others: others.filter((name) => reached.has(name)) };
   },
+
+  // Where places of a stack were written. Callers ask another worker than the one that strips: what runs decides what is asked here.
+  places(request: PlacesRequest): PlacesAnswer { return origins.find(request); },
 };
 
-const IS_TYPESCRIPT = /\.(?:ts|mts|tsx|jsx)$/;
+const origins = new Origins((code, { source, name, names, made }) => links(code, source, name, new Set(names), made === "linked" ? [] : undefined));
+
 // What the runtime has.
 const BUILT_IN = /^(?:cloudflare|node):/;
 
+// A specifier that leads to a module there is, in another's place.
+export interface Edit {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
 // The code with specifiers that lead to modules there are. `pending`: of a project; gets those that are imported.
 function link(code: string, source: string, name: string, names: ReadonlySet<string>, pending: string[] | undefined): string {
+  let linked = "";
+  let done = 0;
+  for (const { start, end, text } of links(code, source, name, names, pending)) {
+    linked += code.slice(done, start) + text;
+    done = end;
+  }
+  return linked + code.slice(done);
+}
+
+function links(code: string, source: string, name: string, names: ReadonlySet<string>, pending: string[] | undefined): Edit[] {
   let imports;
   try {
     imports = sucrase(() => importsOf(code));
   } catch (error) {
     // V8 knows better what is JavaScript, and says it with the place.
-    if (error instanceof Problem) return code;
+    if (error instanceof Problem) return [];
     throw error;
   }
-  let linked = "";
-  let end = 0;
-  for (const { specifier, start, end: after } of imports) {
+  const edits: Edit[] = [];
+  for (const { specifier, start, end } of imports) {
     const found = resolve(specifier, name, names);
     if (found === undefined) {
       if (pending !== undefined && !BUILT_IN.test(specifier)) throw new Problem(unresolved(specifier), offsetIn(source, code, start, specifier), !IS_PATH.test(specifier));
       continue;
     }
     pending?.push(found.name);
-    linked += code.slice(end, start) + found.specifier;
-    end = after;
+    edits.push({ start, end, text: found.specifier });
   }
-  return linked + code.slice(end);
+  return edits;
 }
 
 const IS_PATH = /^\.{0,2}\//;

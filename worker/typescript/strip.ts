@@ -2,6 +2,7 @@
 // what it would drop or let through without a word is refused here, with its place.
 
 import { transform } from "sucrase";
+import type { Options } from "sucrase";
 import { parse } from "sucrase/dist/esm/parser/index.js";
 import type { Token } from "sucrase/dist/esm/parser/index.js";
 import { TokenType as tt } from "sucrase/dist/esm/parser/tokenizer/types.js";
@@ -17,18 +18,31 @@ export class Problem extends Error {
   }
 }
 
+export const IS_TYPESCRIPT = /\.(?:ts|mts|tsx|jsx)$/;
+
 export function strip(source: string, name: string): string {
   const jsx = name.endsWith("x");
   return sucrase(() => {
     if (MAY_BE_UNSUPPORTED.test(source)) refuseUnsupported(source, parse(source, jsx, true, false).tokens);
-    return transform(source, {
-      transforms: jsx ? ["typescript", "jsx"] : ["typescript"],
-      disableESTransforms: true,
-      preserveDynamicImport: true,
-      production: true,
-      ...(jsx ? jsxOptions(source) : {}),
-    }).code;
+    return transform(source, optionsFor(source, jsx)).code;
   });
+}
+
+// The same of what was stripped before, with a source map (version 3). None: it is JavaScript, as it was.
+export function stripWithMap(source: string, name: string): { code: string; map: object | undefined } {
+  if (!IS_TYPESCRIPT.test(name)) return { code: source, map: undefined };
+  const { code, sourceMap } = transform(source, { ...optionsFor(source, name.endsWith("x")), filePath: name, sourceMapOptions: { compiledFilename: name } });
+  return { code, map: sourceMap };
+}
+
+function optionsFor(source: string, jsx: boolean): Options {
+  return {
+    transforms: jsx ? ["typescript", "jsx"] : ["typescript"],
+    disableESTransforms: true,
+    preserveDynamicImport: true,
+    production: true,
+    ...(jsx ? jsxOptions(source) : {}),
+  };
 }
 
 // Runs it, and makes Problems of what sucrase throws.
