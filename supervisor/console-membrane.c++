@@ -8,9 +8,10 @@
 
 namespace glovebox {
 
-rpc::Console::Client ConsoleMembrane::make(kj::Own<Membrane> membrane, kj::Own<Books> books, kj::Maybe<rpc::Console::Client> console, size_t bytesMax) {
+rpc::Console::Client ConsoleMembrane::make(kj::Own<Membrane> membrane, kj::Own<Books> books, kj::Maybe<kj::Own<Diary>> diary,
+                                           kj::Maybe<rpc::Console::Client> console, size_t bytesMax) {
   auto& m = *membrane;
-  auto made = kj::heap<ConsoleMembrane>(kj::mv(membrane), kj::mv(books), kj::mv(console), bytesMax);
+  auto made = kj::heap<ConsoleMembrane>(kj::mv(membrane), kj::mv(books), kj::mv(diary), kj::mv(console), bytesMax);
   m.console_ = *made;
   rpc::Console::Client client = kj::mv(made);
   capnp::Capability::Client any = client;
@@ -29,10 +30,11 @@ kj::Promise<void> ConsoleMembrane::write(WriteContext context) {
   inspectPlain(params.getMessages());
   inspectPlain(params.getExceptions());
   if (books_->listens()) books_->hear(params.getMessages(), params.getExceptions());
+  KJ_IF_MAYBE(diary, diary_) (*diary)->hear(params.getMessages(), params.getExceptions());
   KJ_IF_MAYBE(console, console_) {
     if (!full_) return params.getMessages().size() == 0 ? kj::READY_NOW : pass(*console, params.getMessages(), From::WORKER);
   }
-  if (!books_->listens()) context.getResults().setWanted(false);
+  if (!books_->listens() && diary_ == nullptr) context.getResults().setWanted(false);
   return kj::READY_NOW;
 }
 

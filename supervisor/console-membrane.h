@@ -4,6 +4,7 @@
 // revoked, nothing does. Where nobody listens the worker is told so, and need not speak.
 
 #include "supervisor/account.h"
+#include "supervisor/journal.h"
 #include "supervisor/membrane.h"
 
 namespace glovebox {
@@ -11,9 +12,12 @@ namespace glovebox {
 // The worker may hand it on to those that it loads: what these say comes under their names, as the supervisor knows them.
 class ConsoleMembrane final: public rpc::Console::Server {
  public:
-  static rpc::Console::Client make(kj::Own<Membrane> membrane, kj::Own<Books> books, kj::Maybe<rpc::Console::Client> console, size_t bytesMax);
-  ConsoleMembrane(kj::Own<Membrane> membrane, kj::Own<Books> books, kj::Maybe<rpc::Console::Client> console, size_t bytesMax)
-      : membrane_(kj::mv(membrane)), books_(kj::mv(books)), console_(kj::mv(console)), bytesMax_(bytesMax) {}
+  // `diary`: if there is one, it hears all that the worker says.
+  static rpc::Console::Client make(kj::Own<Membrane> membrane, kj::Own<Books> books, kj::Maybe<kj::Own<Diary>> diary,
+                                   kj::Maybe<rpc::Console::Client> console, size_t bytesMax);
+  ConsoleMembrane(kj::Own<Membrane> membrane, kj::Own<Books> books, kj::Maybe<kj::Own<Diary>> diary, kj::Maybe<rpc::Console::Client> console,
+                  size_t bytesMax)
+      : membrane_(kj::mv(membrane)), books_(kj::mv(books)), diary_(kj::mv(diary)), console_(kj::mv(console)), bytesMax_(bytesMax) {}
   ~ConsoleMembrane() noexcept(false);
 
   // By the worker.
@@ -24,6 +28,7 @@ class ConsoleMembrane final: public rpc::Console::Server {
  private:
   kj::Own<Membrane> membrane_;
   kj::Own<Books> books_;
+  kj::Maybe<kj::Own<Diary>> diary_;
   kj::Maybe<rpc::Console::Client> console_;
   const size_t bytesMax_;
   size_t bytes_ = 0;

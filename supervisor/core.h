@@ -14,6 +14,7 @@
 #include "supervisor/code-cache.h"
 #include "supervisor/code-compiler.h"
 #include "supervisor/census.h"
+#include "supervisor/journal.h"
 #include "supervisor/kinship.h"
 #include "supervisor/pool.h"
 #include "supervisor/reaper.h"
@@ -46,6 +47,7 @@ class Core final: public kj::Refcounted {
   const policy::WorkerCgroups cgroups;   // outlives every worker
   Census census;
   Recent recent;
+  kj::Maybe<kj::Own<Journal>> journal;   // once somebody looks
   Reaper reaper;
   Pool pool;
   Kinship kinship;

@@ -9,6 +9,7 @@
 #include "ipc/wire-limits.h"
 #include "supervisor/console-membrane.h"
 #include "supervisor/inward.h"
+#include "supervisor/journal.h"
 #include "supervisor/promised-result.h"
 #include "supervisor/tails.h"
 #include "supervisor/thrown.h"
@@ -32,6 +33,7 @@ LoadedWorker::LoadedWorker(kj::Own<Core> core, WorkerLimits limits, kj::PromiseF
     : Kin(kj::mv(core)),
       limits_(limits),
       id_(core_->kinship.nextId_++),
+      loadedAt_(core_->port.getTimer().now()),
       membrane_(kj::refcounted<Membrane>(kj::addRef(*core_), *this, limits.capabilities)),
       readGate_(kj::refcounted<ReadGate>()),
       books_(kj::refcounted<Books>(kj::addRef(*membrane_))),
@@ -47,6 +49,7 @@ LoadedWorker::LoadedWorker(kj::Own<Core> core, WorkerLimits limits, kj::PromiseF
       deathWatch_(kj::READY_NOW) {
   core_->kinship.workers_[id_] = this;
   membrane_->setLabel(kj::str('#', id_));
+  KJ_IF_MAYBE(journal, core_->journal) diary_ = (*journal)->begin(id_);
   core_->census.loads++;
   core_->census.liveWorkers++;
 }
@@ -73,7 +76,8 @@ void LoadedWorker::start(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>:
       return KJ_EXCEPTION(FAILED, "no worker");
     });
   }
-  deathWatch_ = whenEnded().then([this](Outcome) {
+  deathWatch_ = whenEnded().then([this](Outcome outcome) {
+    noteEnded(outcome);
     retireTails();
     membrane_->cut();
   }).eagerlyEvaluate([](kj::Exception&& exception) {
@@ -104,7 +108,8 @@ void LoadedWorker::start(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>:
   }
   kj::Maybe<rpc::Console::Client> heldConsole;
   KJ_IF_MAYBE(c, console) heldConsole = membrane_->adopt(kj::mv(*c)).castAs<rpc::Console>();
-  request.setConsole(ConsoleMembrane::make(kj::addRef(*membrane_), kj::addRef(*books_), kj::mv(heldConsole), limits_.logBytes));
+  auto diary = diary_.map([](kj::Own<Diary>& own) { return kj::addRef(*own); });
+  request.setConsole(ConsoleMembrane::make(kj::addRef(*membrane_), kj::addRef(*books_), kj::mv(diary), kj::mv(heldConsole), limits_.logBytes));
   // Whether the code failed is told by the worker in each answer; if the process died, whenEnded() tells.
   started_ = request.send()
                  .then([this, began = kj::systemPreciseMonotonicClock().now()](auto&& response) -> kj::Promise<void> {
@@ -118,6 +123,7 @@ void LoadedWorker::start(rpc::WorkerCode::Reader code, capnp::List<rpc::Module>:
 }
 
 LoadedWorker::~LoadedWorker() noexcept(false) {
+  noteEnded(revoked());
   retireTails();
   membrane_->cut();
   if (!acquiring_.isEmpty()) acquiring_.cancel("the worker was let go of"_kj);
@@ -308,7 +314,34 @@ void LoadedWorker::close(Run& run) {
 void LoadedWorker::setName(kj::StringPtr name) {
   name_ = kj::str(name);
   membrane_->setLabel(cleanLabel(name));
+  KJ_IF_MAYBE(diary, diary_) (*diary)->setName(name);
   KJ_IF_MAYBE(tails, tails_) (*tails)->setScriptName(name);
+}
+
+kj::Duration LoadedWorker::age() const { return core_->port.getTimer().now() - loadedAt_; }
+
+LoadedWorker::State LoadedWorker::state() {
+  if (hasFailedToStart()) return State::FAILED;
+  if (isOver()) return State::ENDING;
+  if (!isStarted_) return State::STARTING;
+  return callsInFlight_ > 0 ? State::BUSY : State::IDLE;
+}
+
+void LoadedWorker::noteEnded(const Outcome& outcome) {
+  KJ_IF_MAYBE(diary, diary_) {
+    if ((*diary)->hasEnded()) return;
+    uint64_t cpuMs = 0, peakMemoryBytes = 0;
+    auto* why = &outcome;
+    KJ_IF_MAYBE(worker, worker_) {
+      cpuMs = static_cast<uint64_t>((*worker)->cpuTime() / kj::MILLISECONDS);
+      peakMemoryBytes = (*worker)->peakMemoryBytes();
+      // Let go of because it was stopped: a name makes another one then.
+      KJ_IF_MAYBE(reason, (*worker)->lastSoftStop()) {
+        if (wasStopped_ && outcome.code == rpc::Ending::Code::REVOKED) why = reason;
+      }
+    }
+    KJ_ASSERT_NONNULL(core_->journal)->noteEnded(**diary, *why, cpuMs, peakMemoryBytes);
+  }
 }
 
 void LoadedWorker::retireTails() {
@@ -506,6 +539,10 @@ void LoadedWorker::answerEnding(rpc::Ending::Reader ending, rpc::Return::Builder
 
 void LoadedWorker::end(rpc::Return::Builder to, const Outcome& outcome, Run& run) {
   core_->census.noteEnding(outcome.code);
+  KJ_IF_MAYBE(diary, diary_) {
+    auto entrypoint = run.entrypoint();
+    KJ_ASSERT_NONNULL(core_->journal)->noteCallEnded(**diary, kj::str(entrypoint, entrypoint.size() == 0 ? "" : ".", run.method()), outcome);
+  }
   run.outcome = outcome.code;
   setEnding(to, outcome);
 }

@@ -101,6 +101,10 @@ class LoadedWorker final: public Kin {
   kj::Maybe<kj::StringPtr> name() const { return name_.map([](const kj::String& text) -> kj::StringPtr { return text; }); }
 
   // For the status output.
+  enum class State { STARTING, FAILED, BUSY, IDLE, ENDING };
+  State state();
+  uint64_t id() const { return id_; }
+  kj::Duration age() const;
   kj::Maybe<WorkerPeer&> peer();
   uint32_t callsInFlight() const { return callsInFlight_; }
 
@@ -108,9 +112,11 @@ class LoadedWorker final: public Kin {
   const WorkerLimits limits_;
   kj::Maybe<kj::String> name_;
   const uint64_t id_;
+  const kj::TimePoint loadedAt_;
   kj::Own<Membrane> membrane_;
   kj::Own<ReadGate> readGate_;
   kj::Own<Books> books_;
+  kj::Maybe<kj::Own<Diary>> diary_;           // if somebody looks
   kj::Maybe<kj::Own<Tails>> tails_;
   kj::Maybe<kj::Own<Membrane::ChildSlot>> childSlot_;
   kj::Maybe<CodeError> codeError_;
@@ -156,6 +162,7 @@ class LoadedWorker final: public Kin {
   kj::Promise<void> writeAccount(CallContext context, Run& run);
   void close(Run& run);
   void retireTails();
+  void noteEnded(const Outcome& outcome);
   // There is no answer: the line is lost, there was nothing to call, or the worker broke the wire's rules.
   kj::Promise<void> noAnswer(kj::Exception&& exception, Origin origin, Run& run);
   // The worker broke the wire's rules in an answer.

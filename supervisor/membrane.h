@@ -71,6 +71,7 @@ class Membrane final: public Holder {
   void setLabel(kj::StringPtr label) { label_ = kj::str(label); }
   kj::StringPtr label() const { return label_; }
   bool isChild() const { return parent_ != nullptr; }
+  kj::Maybe<const Membrane&> parent() const { return parent_.map([](const kj::Own<Membrane>& own) -> const Membrane& { return *own; }); }
 
   // Its console, if this is it.
   kj::Maybe<ConsoleMembrane&> tryGetConsole(capnp::Capability::Client& client);

@@ -59,9 +59,21 @@ void writeCapabilities(Json& json, Membrane& membrane) {
   json.EndObject();
 }
 
+std::string_view stateName(LoadedWorker::State state) {
+  switch (state) {
+    case LoadedWorker::State::STARTING: return "starting";
+    case LoadedWorker::State::FAILED: return "failed";   // its modules: it says so to each call
+    case LoadedWorker::State::BUSY: return "busy";
+    case LoadedWorker::State::IDLE: return "idle";
+    case LoadedWorker::State::ENDING: return "ending";
+  }
+  KJ_UNREACHABLE;
+}
+
 void writeWorker(Json& json, LoadedWorker& worker) {
   auto& membrane = worker.membrane();
   json.StartObject();
+  writeNumber(json, "id", worker.id());
   KJ_IF_MAYBE(name, worker.name()) {
     auto clean = kj::decodeUtf32(kj::encodeUtf32(*name));
     writeText(json, "name", std::string_view(clean.begin(), clean.size()));
@@ -71,6 +83,9 @@ void writeWorker(Json& json, LoadedWorker& worker) {
     writeNumber(json, "cpuMs", static_cast<uint64_t>(peer->cpuTime() / kj::MILLISECONDS));
     writeNumber(json, "memoryBytes", peer->memoryBytes());
   }
+  writeText(json, "state", stateName(worker.state()));
+  writeNumber(json, "ageMs", static_cast<uint64_t>(worker.age() / kj::MILLISECONDS));
+  KJ_IF_MAYBE(parent, membrane.parent()) writeText(json, "loadedBy", std::string_view(parent->label().begin(), parent->label().size()));
   writeNumber(json, "callsInFlight", worker.callsInFlight());
   writeNumber(json, "children", membrane.ledger.children.now());
   writeNumber(json, "liveCapabilities", membrane.ledger.outwardCapabilities.now() + membrane.ledger.inwardCapabilities.now());

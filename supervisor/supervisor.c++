@@ -44,6 +44,11 @@ class SupervisorImpl final: public Supervisor {
 
   Metrics metrics() override { return readMetrics(*core_); }
 
+  Journal& openJournal() override {
+    if (core_->journal == nullptr) core_->journal = kj::heap<Journal>();
+    return *KJ_ASSERT_NONNULL(core_->journal);
+  }
+
   kj::Promise<void> shutdown() override {
     core_->closing = true;
     core_->pool.close();

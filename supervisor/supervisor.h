@@ -19,6 +19,7 @@
 
 namespace glovebox {
 
+class Journal;
 class UvEventPort;
 struct Metrics;
 
@@ -88,6 +89,9 @@ class Supervisor {
 
   // What it has counted so far.
   virtual Metrics metrics() = 0;
+
+  // What workers that are loaded from now on say and how they end (supervisor/journal.h). It ends with this and the last of them.
+  virtual Journal& openJournal() = 0;
 
   // Every worker is dead and reaped when this resolves.
   virtual kj::Promise<void> shutdown() = 0;

@@ -1,13 +1,12 @@
 // --admin: what `glovebox serve` and `glovebox dev` tell those who run them.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import http from "node:http";
 import path from "node:path";
 import { test } from "node:test";
 
-import { later, running, temporaryFolder } from "./command-world.mjs";
+import { later, startCommand as start, temporaryFolder } from "./command-world.mjs";
 
 const folder = () => temporaryFolder("admin");
 
@@ -18,19 +17,6 @@ function project(source, config = {}) {
   return made;
 }
 
-// Until it has said `wanted`, or ended.
-async function start(words, wanted) {
-  const child = spawn(process.env.GLOVEBOX_COMMAND, words, { stdio: ["ignore", "pipe", "pipe"] });
-  running.push(child);
-  const server = { child, output: "", words: "", code: undefined };
-  server.ended = new Promise((resolve) => child.once("close", (code, signal) => { server.code = code ?? signal; resolve(server.code); }));
-  child.stdout.setEncoding("utf8").on("data", (text) => { server.output += text; });
-  child.stderr.setEncoding("utf8").on("data", (text) => { server.words += text; });
-  while (!wanted.test(server.output) && server.code === undefined) await later(5);
-  server.url = /^Ready on (\S+)/m.exec(server.output)?.[1];
-  server.admin = /^Admin on (\S+)$/m.exec(server.output)?.[1];
-  return server;
-}
 const ADMIN = ["--admin", "127.0.0.1:0"];
 const serve = (made, ...flags) => start(["serve", "--config", made, "--listen", "127.0.0.1:0", ...ADMIN, ...flags], /^Ready on/m);
 
@@ -130,7 +116,7 @@ test("a worker that does not answer is not ready, and is when it is there again"
 
 test("nothing else is there, and a page in a browser cannot read it by a name of its own", async () => {
   const { admin } = await start(["dev", project("export default { fetch: () => new Response('') };"), "--listen", "127.0.0.1:0", ...ADMIN], /^Ready on/m);
-  assert.equal((await get(`${admin}/`)).status, 404);
+  assert.equal((await get(`${admin}/nothing`)).status, 404);
   assert.equal((await fetch(`${admin}/metrics`, { method: "POST" })).status, 405);
   const named = (host) => new Promise((resolve, reject) => {
     http.get(`${admin}/metrics`, { headers: { host } }, (response) => resolve(response.resume().statusCode)).once("error", reject);

@@ -3,6 +3,7 @@
 #include "tools/cli/failure.h"
 #include "tools/cli/terminal.h"
 #include "tools/http/handler-probe.h"
+#include "tools/http/page-data.h"
 
 namespace glovebox::cli {
 
@@ -17,14 +18,23 @@ kj::Maybe<kj::Own<HttpListener>> listenAdmin(const std::string& address) {
 
 void AdminService::start(kj::Maybe<kj::Own<HttpListener>>& listener) {
   KJ_IF_MAYBE(l, listener) {
-    auto target = http::newAdmin(session_.port().getTimer(), {[this]() { return http::metricsText(session_.metrics(), options_.profile, requests); },
-                                                              [this]() { return notReady(); }});
+    auto& journal = session_.openJournal();
+    http::AdminHooks hooks{[this]() { return http::metricsText(session_.metrics(), options_.profile, requests); }, [this]() { return notReady(); },
+                           [this, &journal]() { return status(journal); }, [&journal](uint64_t worker) { return http::tryWriteLogs(journal, worker); }};
+    auto target = http::newAdmin(session_.port().getTimer(), kj::mv(hooks));
     gateway_ = startGateway(session_, installation_, options_, **l, [target](kj::StringPtr host, uint8_t) mutable -> kj::Maybe<rpc::Target::Client> {
       if (!http::isLoopbackHost(std::string_view(host.begin(), host.size()))) return nullptr;
       return target;
     });
     writeOutput("Admin on " + (*l)->shown() + "\n");
   }
+}
+
+kj::Promise<std::string> AdminService::status(const Journal& journal) {
+  return session_.supervisor().statusRequest().send().then([this, &journal](auto&& response) {
+    auto supervisor = response.getJson();
+    return http::writePageStatus({project, draining, requests, session_.metrics(), journal, {supervisor.begin(), supervisor.size()}});
+  });
 }
 
 kj::Promise<kj::Maybe<std::string>> AdminService::notReady() {

@@ -21,6 +21,7 @@ class AdminService {
 
   // What it tells:
   bool draining = false;
+  std::string project;   // empty: there is none
   kj::Maybe<const http::RequestCounts&> requests;
   std::function<kj::Maybe<rpc::Target::Client>()> host = []() -> kj::Maybe<rpc::Target::Client> { return nullptr; };   // whose handler must be there
 
@@ -34,6 +35,7 @@ class AdminService {
   kj::Maybe<kj::Own<gateway::GatewayProcess>> gateway_;
 
   kj::Promise<kj::Maybe<std::string>> notReady();
+  kj::Promise<std::string> status(const Journal& journal);
 };
 
 }  // namespace glovebox::cli

@@ -29,6 +29,7 @@ int dev(const DevOptions& options) {
   project::MappedLines lines;
 
   Session session(granting(options.supervisor, projects));
+  if (adminListener != nullptr) session.openJournal();
   return runAndClose(session, [&]() -> int {
     project::PackageBundler bundler([&session]() { return session.startBundlers(project::BUNDLER_LIMITS); }, installation.bundler.cStr(), installation.esbuild.cStr());
     project::StackMapper mapper(session.supervisor(), [&installation]() { return readFile(installation.typescript.cStr()); });
@@ -49,6 +50,7 @@ int dev(const DevOptions& options) {
     StopSignals signals(session.port().uvLoop());
     AdminService admin(session, installation, options.supervisor);
     admin.requests = counts;
+    admin.project = projects[0].name;
     admin.host = [&server]() { return server.backend().entrypoint; };
     admin.start(adminListener);
     auto gateway = startGateway(session, installation, options.supervisor, listener,

@@ -37,6 +37,7 @@ int serveProject(const ServeOptions& options) {
   project::MappedLines lines;
 
   Session session(granting(options.supervisor, projects));
+  if (adminListener != nullptr) session.openJournal();
   return runAndClose(session, [&]() -> int {
     project::PackageBundler bundler([&session]() { return session.startBundlers(project::BUNDLER_LIMITS); }, installation.bundler.cStr(), installation.esbuild.cStr());
     project::StackMapper mapper(session.supervisor(), [&installation]() { return readFile(installation.typescript.cStr()); });
@@ -69,6 +70,7 @@ int serveProject(const ServeOptions& options) {
     StopSignals signals(session.port().uvLoop());
     AdminService admin(session, installation, options.supervisor);
     admin.requests = counts;
+    admin.project = name;
     admin.host = [&entrypoint]() { return entrypoint; };
     admin.start(adminListener);
     auto gateway = startGateway(session, installation, options.supervisor, listener,

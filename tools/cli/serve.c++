@@ -97,6 +97,7 @@ int serve(const ServeOptions& options) {
   auto adminListener = listenAdmin(options.admin);
   auto installation = findInstallation();
   Session session(options.supervisor);
+  if (adminListener != nullptr) session.openJournal();
   return runAndClose(session, [&]() -> int {
     StopSignals signals(session.port().uvLoop());
     EgressService egress(session, installation, options.supervisor);

@@ -43,6 +43,8 @@ rpc::Supervisor::Client Session::supervisor() {
 
 Metrics Session::metrics() { return embedded_->metrics(); }
 
+Journal& Session::openJournal() { return embedded_->openJournal(); }
+
 rpc::Supervisor::Client Session::startBundlers(const WorkerLimits& limits) {
   SupervisorOptions options;
   options.poolSize = 1;

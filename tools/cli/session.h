@@ -30,6 +30,7 @@ class Session {
 
   // Of an embedded supervisor.
   Metrics metrics();
+  Journal& openJournal();
 
   // A supervisor of their own for workers that bundle, in this process wherever the other is: its policy has to allow them more memory.
   rpc::Supervisor::Client startBundlers(const WorkerLimits& limits);

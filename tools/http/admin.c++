@@ -2,14 +2,63 @@
 
 #include <arpa/inet.h>
 
+#include <charconv>
+
 #include "ipc/payload.h"
 #include "tools/http/metrics-text.h"
+#include "tools/http/page/page-files.h"
 #include "tools/http/request-line.h"
 
 namespace glovebox::http {
 namespace {
 
-constexpr const char* TEXT = "text/plain; charset=utf-8";
+constexpr std::string_view TEXT = "text/plain; charset=utf-8";
+constexpr std::string_view JSON = "application/json; charset=utf-8";
+
+// Of the page. Of other answers too: whoever opens one in a browser sees plain text.
+struct Header { std::string_view name, value; };
+constexpr Header GUARDS[]{
+    {"cache-control", "no-store"},
+    {"content-security-policy",
+     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+     "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"},
+    {"x-content-type-options", "nosniff"},
+    {"x-frame-options", "DENY"},
+    {"referrer-policy", "no-referrer"},
+    // Pages of other origins, those that workers serve on this machine among them, may not embed it, read it or keep a window of it.
+    {"cross-origin-resource-policy", "same-origin"},
+    {"cross-origin-opener-policy", "same-origin"},
+    {"cross-origin-embedder-policy", "require-corp"},
+    {"permissions-policy", "camera=(), clipboard-read=(), display-capture=(), geolocation=(), microphone=(), usb=()"},
+};
+
+struct File { std::string_view path, type; const std::string_view& bytes; };
+constexpr File FILES[]{
+    {"/", "text/html; charset=utf-8", PAGE_HTML},
+    {"/page.css", "text/css; charset=utf-8", PAGE_CSS},
+    {"/page.js", "text/javascript; charset=utf-8", PAGE_SCRIPT},
+    {"/icon.svg", "image/svg+xml", PAGE_ICON},
+};
+
+constexpr std::string_view PATHS = "There are / (a page), /status.json, /logs.json?worker=ID, /metrics, /healthz and /readyz.\n";
+
+const File* tryFindFile(std::string_view path) {
+  for (auto& file: FILES) {
+    if (file.path == path) return &file;
+  }
+  return nullptr;
+}
+
+// As "worker=12", and nothing else.
+kj::Maybe<uint64_t> tryReadWorker(std::string_view query) {
+  constexpr std::string_view KEY = "worker=";
+  if (!query.starts_with(KEY)) return nullptr;
+  uint64_t worker;
+  auto end = query.data() + query.size();
+  auto [stopped, error] = std::from_chars(query.data() + KEY.size(), end, worker);
+  if (error != std::errc() || stopped != end) return nullptr;
+  return worker;
+}
 
 using Kind = ValueNode::Kind;
 
@@ -34,7 +83,11 @@ ValueGraph response(unsigned status, std::string_view type, std::string body, st
   };
   auto statusRef = add(Kind::NUMBER);
   graph.nodes[statusRef].number = status;
-  std::vector<NodeRef> headers{text("content-type"), text(type), text("cache-control"), text("no-store")};
+  std::vector<NodeRef> headers{text("content-type"), text(type)};
+  for (auto& guard: GUARDS) {
+    headers.push_back(text(guard.name));
+    headers.push_back(text(guard.value));
+  }
   if (!allow.empty()) {
     headers.push_back(text("allow"));
     headers.push_back(text(allow));
@@ -65,11 +118,34 @@ class Admin final: public rpc::Target::Server {
     auto call = context.getParams();
     if (!call.getOperation().isInvoke()) return answer(context, 400, TEXT, "Not a request.\n");
     auto [method, path] = readRequestLine(call.getOperation().getInvoke());
-    path = path.substr(0, path.find('?'));
-    if (path != "/metrics" && path != "/healthz" && path != "/readyz") return answer(context, 404, TEXT, "There are /metrics, /healthz and /readyz.\n");
+    auto mark = path.find('?');
+    auto query = mark == std::string::npos ? "" : path.substr(mark + 1);
+    path = path.substr(0, mark);
     if (method != "GET" && method != "HEAD") return answer(context, 405, TEXT, "Only GET and HEAD.\n", "GET, HEAD");
+    if (auto file = tryFindFile(path)) return answer(context, 200, file->type, std::string(file->bytes));
+    if (path == "/status.json") {
+      return hooks_.status().then([this, context](std::string json) mutable { return answer(context, 200, JSON, std::move(json)); });
+    }
+    if (path == "/logs.json") return answerLogs(context, query);
+    if (path == "/readyz") return answerReady(context);
     if (path == "/healthz") return answer(context, 200, TEXT, "ok\n");
     if (path == "/metrics") return answer(context, 200, METRICS_CONTENT_TYPE, hooks_.metrics());
+    return answer(context, 404, TEXT, std::string(PATHS));
+  }
+
+ private:
+  kj::Timer& timer_;
+  AdminHooks hooks_;
+
+  kj::Promise<void> answerLogs(CallContext& context, const std::string& query) {
+    KJ_IF_MAYBE(worker, tryReadWorker(query)) {
+      KJ_IF_MAYBE(logs, hooks_.logs(*worker)) return answer(context, 200, JSON, std::move(*logs));
+      return answer(context, 404, TEXT, "Nothing is known of worker " + std::to_string(*worker) + ", or any more.\n");
+    }
+    return answer(context, 400, TEXT, "Expected /logs.json?worker=ID, with an id as in /status.json.\n");
+  }
+
+  kj::Promise<void> answerReady(CallContext& context) {
     auto late = timer_.afterDelay(READY_TIMEOUT).then([]() -> kj::Maybe<std::string> { return std::string("the worker does not answer"); });
     return kj::evalNow([&]() { return hooks_.notReady(); })
         .exclusiveJoin(kj::mv(late))
@@ -78,10 +154,6 @@ class Admin final: public rpc::Target::Server {
           return answer(context, 200, TEXT, "ready\n");
         });
   }
-
- private:
-  kj::Timer& timer_;
-  AdminHooks hooks_;
 
   kj::Promise<void> answer(CallContext& context, unsigned status, std::string_view type, std::string body, std::string_view allow = {}) {
     writePayload(response(status, type, std::move(body), allow), context.getResults().initValue());
