@@ -161,13 +161,13 @@ test("WebSocket() in a worker connects through its outbound", async () => {
       const events = [[socket.url, socket.readyState]];
       const closed = new Promise((resolve) => socket.addEventListener("close", (event) => { events.push(["close", event.code]); resolve(); }));
       socket.onopen = () => { events.push(["open", socket.protocol, socket.readyState]); socket.send("hello"); };
-      socket.onmessage = ({ data }) => { events.push(data); socket.close(4321); };
+      socket.onmessage = ({ data }) => { events.push(data); if (data === "echo hello") socket.close(4321); };
       socket.onerror = ({ message }) => events.push(message);
       await closed;
       return events;
     } }`, { globalOutbound: load(ECHO.replace("server.accept();", `server.accept(); server.send(request.url + " " + request.headers.get("sec-websocket-protocol"));
       server.addEventListener("close", () => {});`)).getEntrypoint() }).getEntrypoint();
-  assert.deepEqual(await worker.talk("wss://host/path?q"), [["wss://host/path?q", 0], ["open", "p", 1], "https://host/path?q p, q", ["close", 4321]]);
+  assert.deepEqual(await worker.talk("wss://host/path?q"), [["wss://host/path?q", 0], ["open", "p", 1], "https://host/path?q p, q", "echo hello", ["close", 4321]]);
   const refused = load(`export default { talk: (url) => new Promise((resolve) => {
       const events = [];
       const socket = new WebSocket(url);

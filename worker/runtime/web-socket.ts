@@ -74,8 +74,8 @@ export class WebSocket extends EventTarget {
       this.#report(error);
       return this.#tellClosed(1006, "Failed to establish websocket connection", false);
     }
+    this.#accept(this.#end);   // who hears of it may send; what comes is told later
     dispatchTrusted(this, new Event("open"));
-    this.#accept(this.#end);
   }
 
   accept(_options: unknown = undefined): void {
