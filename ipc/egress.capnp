@@ -19,7 +19,7 @@ interface EgressHost {
 
   started @1 (layersInForce :UInt32, outbound :Target);
   # Called once, when it is shut in: a set of policy::Layer, and what answers `fetch` (a call with the path ["fetch"] and one Request) with
-  # a Response (PlatformObject in value.capnp), and `connect`, called with "host:port" and "on" (TLS) or "off", with
+  # a Response (PlatformObject in value.capnp; with a socket where the Request asked for one), and `connect`, called with "host:port" and "on" (TLS) or "off", with
   # [readable, writable, "host:port"]. A request that may not be made is thrown a TypeError that says why.
 }
 

@@ -36,22 +36,35 @@ bool isStatusLine(std::string_view line) {
   return line.empty() || (line.front() == ' ' && gateway::isFieldValue(trimmed(line)));
 }
 
+// "keep-alive, Upgrade"
+bool namesUpgrade(std::string_view list) {
+  while (true) {
+    auto comma = list.find(',');
+    if (gateway::lowerCase(trimmed(list.substr(0, comma))) == "upgrade") return true;
+    if (comma == std::string_view::npos) return false;
+    list.remove_prefix(comma + 1);
+  }
+}
+
 unsigned statusOf(std::string_view head) { return 100 * (head[9] - '0') + 10 * (head[10] - '0') + (head[11] - '0'); }
 
 kj::Exception failure(const std::string& words) { return KJ_EXCEPTION(FAILED, kj::str(words.c_str())); }
 
 }  // namespace
 
-std::optional<std::string> findWrongInHead(std::string_view head, bool& chunked) {
+std::optional<std::string> findWrongInHead(std::string_view head, bool& chunked, const Handshake* handshake) {
   chunked = false;
   if (gateway::hasForbiddenByte(head, 0)) return "has a line that does not end as HTTP says";
   auto end = head.find("\r\n");
   if (!isStatusLine(head.substr(0, end))) return "does not begin as one of HTTP/1.1";
   auto status = statusOf(head);
   if (status < 100 || status > 599) return "has a status that there is not";
-  if (status == 101) return "changes to another protocol, which nobody asked for";
+  bool upgrades = status == 101;
+  if (upgrades && handshake == nullptr) return "changes to another protocol, which nobody asked for";
   bool isOld = head.starts_with("HTTP/1.0");
   size_t lengths = 0, codings = 0, fields = 0;
+  size_t upgradeFields = 0, accepts = 0, protocols = 0;
+  bool connectionUpgrades = false;
   for (size_t from = end + 2; from + 2 < head.size(); from = end + 2) {
     end = head.find("\r\n", from);
     auto line = head.substr(from, end - from);
@@ -69,6 +82,25 @@ std::optional<std::string> findWrongInHead(std::string_view head, bool& chunked)
       codings++;
       if (gateway::lowerCase(value) != "chunked") return "comes in a coding other than chunks";
     }
+    if (!upgrades) continue;
+    if (name == "upgrade") {
+      upgradeFields++;
+      if (gateway::lowerCase(value) != "websocket") return "changes to another protocol than a WebSocket's";
+    } else if (name == "connection") {
+      connectionUpgrades = connectionUpgrades || namesUpgrade(value);
+    } else if (name == "sec-websocket-accept") {
+      accepts++;
+    } else if (name == "sec-websocket-extensions") {
+      return "has an extension of WebSockets, of which none was offered";
+    } else if (name == "sec-websocket-protocol") {
+      protocols++;
+      if (std::ranges::find(handshake->protocols, value) == handshake->protocols.end()) return "has a sub-protocol that was not offered";
+    }
+  }
+  if (upgrades) {
+    if (isOld || lengths > 0 || codings > 0) return "changes to a WebSocket and has a body";
+    if (upgradeFields != 1 || !connectionUpgrades || accepts != 1 || protocols > 1) return "is not one to the handshake of a WebSocket";
+    return std::nullopt;
   }
   if (lengths > 1) return "has several lengths";
   if (codings > 1 || (codings > 0 && isOld)) return "comes in a coding other than chunks";
@@ -86,8 +118,12 @@ kj::Promise<size_t> CheckedStream::tryRead(void* buffer, size_t min, size_t max)
     ahead_.erase(0, now);
     headLeft_ -= now;
     if (now >= min) return now;
+    KJ_IF_MAYBE(frames, frames_) {
+      return (*frames)->tryRead(static_cast<kj::byte*>(buffer) + now, min - now, max - now).then([now](size_t more) { return now + more; });
+    }
     return readBody(static_cast<kj::byte*>(buffer) + now, min - now, max - now).then([now](size_t more) { return now + more; });
   }
+  KJ_IF_MAYBE(frames, frames_) return (*frames)->tryRead(buffer, min, max);
   return readBody(buffer, min, max);
 }
 
@@ -120,13 +156,21 @@ kj::Promise<void> CheckedStream::readHead(size_t searched) {
   if (end != std::string::npos) {
     auto head = std::string_view(ahead_).substr(0, end + END.size());
     bool chunked = false;
-    if (auto wrong = findWrongInHead(head, chunked)) return failure("its answer " + *wrong);
+    if (auto wrong = findWrongInHead(head, chunked, handshake_ ? &*handshake_ : nullptr)) return failure("its answer " + *wrong);
     if (statusOf(head) >= 200) {
       headDone_ = true;
       headLeft_ = head.size();
       gateway::RequestFacts facts;
       facts.framing = gateway::Framing::CHUNKED;
       if (chunked) chunks_.emplace(facts, UINT64_MAX);
+      return kj::READY_NOW;
+    }
+    if (statusOf(head) == 101) {
+      headDone_ = true;
+      headLeft_ = head.size();
+      auto& [protocols, timer, masks, shared] = *handshake_;
+      frames_ = kj::heap<gateway::RequestGate>(kj::mv(inner_), timer, shared.limits, masks, ahead_.substr(headLeft_), shared.largeMessages);
+      ahead_.resize(headLeft_);
       return kj::READY_NOW;
     }
     if (++interims_ > INTERIM_ANSWERS_MAX) return failure("its answer has no end of interim ones before it");

@@ -1,6 +1,7 @@
 #include "tools/egress/fetcher.h"
 
 #include <kj/debug.h>
+#include <sys/random.h>
 
 #include "ipc/payload.h"
 #include "supervisor/cancellation.h"
@@ -38,6 +39,30 @@ class Counted {
  private:
   uint32_t& count_;
 };
+
+class KernelsEntropy final: public kj::EntropySource {
+ public:
+  void generate(kj::ArrayPtr<kj::byte> buffer) override {
+    ssize_t got;
+    KJ_SYSCALL(got = getrandom(buffer.begin(), buffer.size(), 0));
+    KJ_ASSERT(static_cast<size_t>(got) == buffer.size());   // of so few bytes it gives all
+  }
+};
+KernelsEntropy kernelsEntropy;
+
+// "a, b", as the worker wrote them: what is not a token is never answered.
+std::vector<std::string> splitProtocols(std::string_view list) {
+  std::vector<std::string> protocols;
+  while (true) {
+    auto comma = list.find(',');
+    auto one = list.substr(0, comma);
+    while (one.starts_with(' ') || one.starts_with('\t')) one.remove_prefix(1);
+    while (one.ends_with(' ') || one.ends_with('\t')) one.remove_suffix(1);
+    if (gateway::isToken(one)) protocols.emplace_back(one);
+    if (comma == std::string_view::npos) return protocols;
+    list.remove_prefix(comma + 1);
+  }
+}
 
 // One for each request. A server that sends more than its answer would have said what the next request on the same connection is answered:
 // kj-http reads ahead and cannot tell. A handshake is the price.
@@ -87,21 +112,39 @@ class Fetcher::Exchange {
     auto method = kj::tryParseHttpMethod(kj::str(outgoing.method.c_str()));
     if (method == nullptr) return refuse("Requests with the method " + outgoing.method.substr(0, 64) + " cannot be sent.");
 
+    if (outgoing.upgrade) {
+      if (outgoing.method != "GET" || !std::holds_alternative<NoBody>(outgoing.body)) return refuse("A WebSocket is asked for with GET and without a body.");
+      if (fetcher_.sockets_ >= SOCKETS_MAX) return refuse("Too many WebSockets are open: " + std::to_string(SOCKETS_MAX) + " at most.");
+      counted_ = kj::heap<Counted>(fetcher_.sockets_);
+    }
     auto headers = kj::heap<kj::HttpHeaders>(*fetcher_.headers_);
     headers->set(kj::HttpHeaderId::HOST, kj::str(destination.hostField().c_str()));
-    headers->set(kj::HttpHeaderId::CONNECTION, kj::str("close"));
+    if (!outgoing.upgrade) headers->set(kj::HttpHeaderId::CONNECTION, kj::str("close"));
+    std::vector<std::string> protocols;
     for (auto& field : outgoing.fields) {
+      // What the handshake says is this side's to say.
+      if (outgoing.upgrade && field.name.starts_with("sec-websocket-") && field.name != "sec-websocket-protocol") continue;
       auto value = fetcher_.network_.policy.fillIn(field.value, destination);
       if (auto refused = std::get_if<Refused>(&value)) return refuse(refused->why);
       auto& filled = std::get<std::string>(value);
+      if (outgoing.upgrade && field.name == "sec-websocket-protocol") {
+        for (auto& one : splitProtocols(filled)) protocols.push_back(std::move(one));
+      }
       headers->add(kj::heapString(field.name.data(), field.name.size()), kj::heapString(filled.data(), filled.size()));
     }
     return connectTo(fetcher_.network_, destination).then(
-        [this, method = KJ_ASSERT_NONNULL(method), destination, headers = kj::mv(headers), body = std::move(outgoing.body),
+        [this, method = KJ_ASSERT_NONNULL(method), destination, headers = kj::mv(headers), body = std::move(outgoing.body), upgrade = outgoing.upgrade, protocols = std::move(protocols),
          capabilities = kj::mv(received.capabilities)](kj::Own<kj::AsyncIoStream> stream) mutable {
           auto checked = kj::heap<CheckedStream>(kj::mv(stream));
-          auto client = kj::newHttpClient(*fetcher_.headers_, *checked);
+          auto& received = *checked;
+          kj::HttpClientSettings settings;
+          settings.entropySource = kernelsEntropy;
+          auto client = kj::newHttpClient(*fetcher_.headers_, *checked, kj::mv(settings));
           connection_ = kj::heap<Connection>(Connection{kj::mv(counted_), kj::mv(checked), kj::mv(client), {}, {}, nullptr});
+          if (upgrade) {
+            received.expect({std::move(protocols), fetcher_.network_.timer, kernelsEntropy, fetcher_.sharedBySockets_});
+            return askForSocket(destination, *headers, received);
+          }
           return send(method, destination, *headers, std::move(body), kj::mv(capabilities));
         },
         [this, destination](kj::Exception&& e) { return fail(destination, e); });
@@ -155,22 +198,49 @@ class Fetcher::Exchange {
               [this, destination](kj::Exception&& e) { return fail(destination, e); });
   }
 
-  kj::Promise<void> answer(kj::HttpClient::Response response) {
-    if (response.statusCode < 200 || response.statusCode > 599) return refuse("The server answered with a status that there is not.");
+  kj::Promise<void> askForSocket(const Destination& destination, const kj::HttpHeaders& headers, CheckedStream& stream) {
+    auto opened = connection_->client->openWebSocket(kj::str(destination.target.c_str()), headers);
+    return fetcher_.network_.timer.timeoutAfter(HEAD_TIMEOUT, kj::mv(opened))
+        .then([this, &stream](kj::HttpClient::WebSocketResponse&& response) {
+          if (response.webSocketOrBody.is<kj::Own<kj::WebSocket>>()) return open(kj::mv(response), stream);
+          return answer({response.statusCode, response.statusText, response.headers, kj::mv(response.webSocketOrBody.get<kj::Own<kj::AsyncInputStream>>())});
+        }, [this, destination](kj::Exception&& e) { return fail(destination, e); });
+  }
+
+  // The connection is a WebSocket's from here on, until it is over.
+  kj::Promise<void> open(kj::HttpClient::WebSocketResponse response, CheckedStream& stream) {
     std::vector<Field> fields;
+    if (auto wrong = readFields(*response.headers, fields)) return refuse(*wrong);
+    auto socket = kj::refcounted<gateway::OpenSocket>(kj::mv(response.webSocketOrBody.get<kj::Own<kj::WebSocket>>()), stream.frames(), fetcher_.sharedBySockets_);
+    auto end = socket->workersEnd();
+    auto& running = *socket;
+    fetcher_.socketTasks_.add(running.run().then([&running]() { running.end(); }, [&running](kj::Exception&&) { running.end(); })
+                                  .attach(kj::mv(socket), kj::mv(connection_)));
+    writePayload(gateway::writeUpgrade("Switching Protocols", fields), context_.getResults().initValue(), wire::INLINE_BYTES,
+                 [&](const ValueExternal&) -> capnp::Capability::Client { return end; });
+    return kj::READY_NOW;
+  }
+
+  // What is wrong with them, as a sentence.
+  std::optional<std::string> readFields(const kj::HttpHeaders& headers, std::vector<Field>& fields) {
     size_t total = 0;
     bool good = true;
-    response.headers->forEach([&](kj::StringPtr name, kj::StringPtr value) {
+    headers.forEach([&](kj::StringPtr name, kj::StringPtr value) {
       auto lower = gateway::lowerCase({name.begin(), name.size()});
       total += name.size() + value.size() + 4;
       if (!gateway::isToken(lower) || !gateway::isFieldValue({value.begin(), value.size()})) good = false;
       if (gateway::isHopByHop(lower)) return;
       fields.push_back({std::move(lower), textOf(value)});
     });
-    if (!good) return refuse("The server's answer has a header that HTTP does not allow.");
-    if (fields.size() > gateway::ANSWER_HEADERS_MAX || total > gateway::ANSWER_HEAD_BYTES_MAX) {
-      return refuse("The server's answer has too many or too large headers.");
-    }
+    if (!good) return "The server's answer has a header that HTTP does not allow.";
+    if (fields.size() > gateway::ANSWER_HEADERS_MAX || total > gateway::ANSWER_HEAD_BYTES_MAX) return "The server's answer has too many or too large headers.";
+    return std::nullopt;
+  }
+
+  kj::Promise<void> answer(kj::HttpClient::Response response) {
+    if (response.statusCode < 200 || response.statusCode > 599) return refuse("The server answered with a status that there is not.");
+    std::vector<Field> fields;
+    if (auto wrong = readFields(*response.headers, fields)) return refuse(*wrong);
     auto status = response.statusCode;
     auto statusText = textOf(response.statusText);
     if (!gateway::isFieldValue(statusText) || statusText.size() > gateway::STATUS_TEXT_BYTES_MAX) statusText.clear();
@@ -205,7 +275,9 @@ class Fetcher::Exchange {
 
 Fetcher::Fetcher(Network& network)
     : network_(network), headers_(kj::HttpHeaderTable::Builder().build()), largeChunks_(gateway::LARGE_CHUNKS_BYTES_MAX),
-      tunnels_(network) {}
+      tunnels_(network), sharedBySockets_(network.timer, socketLimits_, SOCKET_CHUNKS_BYTES_MAX), socketTasks_(*this) {}
+
+void Fetcher::taskFailed(kj::Exception&&) {}   // the end of a socket: both sides were told
 
 Fetcher::~Fetcher() noexcept(false) = default;
 

@@ -1,6 +1,6 @@
 #pragma once
 // What workers' requests arrive at: a Target whose `fetch` becomes a request of HTTP, if the policy allows it, and whose answer is the
-// response; `connect` is answered by tunnel.h. Redirects are handed back, and come again as requests of their own.
+// response, or a WebSocket where it asked for one; `connect` is answered by tunnel.h. Redirects are handed back, and come again as requests of their own.
 
 #include <kj/compat/http.h>
 
@@ -9,10 +9,11 @@
 #include "tools/egress/tunnel.h"
 #include "tools/gateway/answer-body.h"
 #include "tools/gateway/http-message.h"
+#include "tools/gateway/open-socket.h"
 
 namespace glovebox::egress {
 
-class Fetcher final: public rpc::Target::Server {
+class Fetcher final: public rpc::Target::Server, private kj::TaskSet::ErrorHandler {
  public:
   // `network` outlives it.
   explicit Fetcher(Network& network);
@@ -29,6 +30,12 @@ class Fetcher final: public rpc::Target::Server {
   gateway::ChunkBudget largeChunks_;
   Tunnels tunnels_;
   uint32_t requests_ = 0;   // under way, until the response's body is let go
+  uint32_t sockets_ = 0;    // asked for or open
+  const gateway::GatewayLimits socketLimits_;
+  gateway::SharedBySockets sharedBySockets_;
+  kj::TaskSet socketTasks_;
+
+  void taskFailed(kj::Exception&& exception) override;
 };
 
 }  // namespace glovebox::egress

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "policy/limits.h"
+#include "tools/gateway/limits.h"
 
 namespace glovebox::egress {
 
@@ -38,10 +39,18 @@ constexpr size_t INLINE_BODY_BYTES = 32 * 1024;
 constexpr uint32_t TUNNELS_MAX = 256;
 constexpr uint32_t TUNNEL_WRITES_MAX = 16;
 
-constexpr uint64_t DESCRIPTORS_MAX = 2 * REQUESTS_MAX + TUNNELS_MAX + 256;
+// WebSockets open at once, apart from requests.
+constexpr uint32_t SOCKETS_MAX = 256;
+
+// What all of them hold of large messages of workers: one at a time. Whoever finds no room waits.
+constexpr uint64_t SOCKET_CHUNKS_BYTES_MAX = wire::PAYLOAD_BYTES_MAX;
+
+constexpr uint64_t DESCRIPTORS_MAX = 2 * REQUESTS_MAX + TUNNELS_MAX + SOCKETS_MAX + 256;
 
 // RLIMIT_DATA: the program with its roots of trust, and a TLS connection (measured: 60 kB) and two chunks with
-// their messages for each request and each connection of connect().
-constexpr uint64_t DATA_BYTES_MAX = 96 * policy::MIB + uint64_t{REQUESTS_MAX + TUNNELS_MAX} * 640 * 1024;
+// their messages for each request and each connection of connect(). A WebSocket's small messages are fewer; and large ones are copied as in the gateway.
+// Together less than what `glovebox audit` asks of a jail: 1 GiB.
+constexpr uint64_t DATA_BYTES_MAX = 96 * policy::MIB + uint64_t{REQUESTS_MAX + TUNNELS_MAX} * 640 * 1024 + uint64_t{SOCKETS_MAX} * 384 * 1024 +
+                                    4 * SOCKET_CHUNKS_BYTES_MAX + 2 * gateway::LARGE_MESSAGES_BYTES_MAX;
 
 }  // namespace glovebox::egress

@@ -218,7 +218,7 @@ class Bridge::Exchange {
       headers.add(kj::heapString(field.name.data(), field.name.size()), kj::heapString(field.value.data(), field.value.size()));
     }
     gate_.upgrade(shared_.largeMessages);
-    auto& socket = *socket_.emplace(kj::refcounted<OpenSocket>(response_.acceptWebSocket(headers), kj::mv(worker), gate_, shared_));
+    auto& socket = *socket_.emplace(kj::refcounted<OpenSocket>(response_.acceptWebSocket(headers), gate_, shared_, kj::mv(worker)));
     shared_.requests--;
     return socket.run().then([&socket]() { socket.end(); }, [&socket](kj::Exception&& e) {
       socket.end();

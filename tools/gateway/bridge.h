@@ -7,27 +7,21 @@
 #include <kj/compat/http.h>
 #include <kj/timer.h>
 
-#include <set>
-
 #include "ipc/gateway.capnp.h"
-#include "tools/gateway/answer-body.h"
 #include "tools/gateway/http-message.h"
+#include "tools/gateway/open-socket.h"
 #include "tools/gateway/request-body.h"
 #include "tools/gateway/request-gate.h"
 
 namespace glovebox::gateway {
 
-class OpenSocket;
-
 // What all connections share.
-struct Shared {
+struct Shared: SharedBySockets {
+  Shared(rpc::GatewayHost::Client host, kj::Timer& timer, const GatewayLimits& limits, const kj::HttpHeaderTable& headers)
+      : SharedBySockets(timer, limits), host(kj::mv(host)), headers(headers) {}
   rpc::GatewayHost::Client host;
-  kj::Timer& timer;
-  const GatewayLimits& limits;
   const kj::HttpHeaderTable& headers;
-  ChunkBudget largeChunks{LARGE_CHUNKS_BYTES_MAX}, largeMessages{LARGE_MESSAGES_BYTES_MAX};
   uint32_t requests = 0;     // under way
-  std::set<OpenSocket*> sockets;
   bool draining = false;
   bool closeNext = false;    // what kj-http is told when it asks whether the answer that it begins is its connection's last
 };

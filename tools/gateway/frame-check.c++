@@ -6,6 +6,7 @@ namespace {
 
 constexpr FrameRefusal MALFORMED{1002, "A frame is malformed."};
 constexpr FrameRefusal NOT_MASKED{1002, "A client's frames must be masked."};
+constexpr FrameRefusal MASKED{1002, "A server's frames must not be masked."};
 constexpr FrameRefusal BAD_CONTROL{1002, "A control frame is larger than 125 bytes or fragmented."};
 constexpr FrameRefusal OUT_OF_ORDER{1002, "A fragment is out of order."};
 constexpr FrameRefusal TOO_LARGE{1009, "The message is too large."};
@@ -25,7 +26,8 @@ std::variant<FrameCheck::Incomplete, FrameCheck::Frame, FrameRefusal> FrameCheck
   unsigned opcode = at(0) & 0x0f, length = at(1) & 0x7f;
   bool known = opcode == CONTINUATION || opcode == TEXT || opcode == BINARY || opcode == CLOSE || opcode == PING || opcode == PONG;
   if ((at(0) & 0x70) != 0 || !known) return MALFORMED;
-  if ((at(1) & 0x80) == 0) return NOT_MASKED;
+  bool masked = (at(1) & 0x80) != 0;
+  if (masked != (whose_ == FramesOf::CLIENT)) return masked ? MASKED : NOT_MASKED;
   bool control = opcode >= CLOSE;
   if (control) {
     if (!last || length > CONTROL_BYTES_MAX) return BAD_CONTROL;
@@ -35,7 +37,7 @@ std::variant<FrameCheck::Incomplete, FrameCheck::Frame, FrameRefusal> FrameCheck
   }
 
   size_t sizeBytes = length < 126 ? 0 : length == 126 ? 2 : 8;
-  size_t headerBytes = 2 + sizeBytes + MASK_BYTES;
+  size_t headerBytes = 2 + sizeBytes + (masked ? MASK_BYTES : 0);
   if (bytes.size() < headerBytes) return Incomplete{};
   uint64_t payload = length;
   if (sizeBytes > 0) {

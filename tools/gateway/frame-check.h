@@ -1,8 +1,8 @@
 #pragma once
-// What a client's frame must look like before kj-http gets to see it. kj-http 0.9 takes frames without a mask, control frames of any
-// size, reserved bits and fragments without end; here is only yes or no, to the letter of RFC 6455.
+// What a frame of the other side's must look like before kj-http gets to see it. kj-http 0.9 takes frames with a mask and without, control frames
+// of any size, reserved bits and fragments without end; here is only yes or no, to the letter of RFC 6455.
 //
-// Runs in the gateway on bytes of strangers. Sees the headers; what is in a text or a close is checked when all of it is there.
+// Runs in the gateway on bytes of strangers, and in the egress process on those of servers. Sees the headers; what is in a text or a close is checked when all of it is there.
 
 #include <cstdint>
 #include <string_view>
@@ -16,13 +16,16 @@ struct FrameRefusal {
   std::string_view words;   // a constant
 };
 
+// A client's frames are masked, a server's are not.
+enum class FramesOf { CLIENT, SERVER };
+
 class FrameCheck {
  public:
-  explicit FrameCheck(uint64_t messageBytesMax): messageBytesMax_(messageBytesMax) {}
+  FrameCheck(uint64_t messageBytesMax, FramesOf whose): messageBytesMax_(messageBytesMax), whose_(whose) {}
 
   struct Incomplete {};
   struct Frame {
-    size_t headerBytes;
+    size_t headerBytes;   // of a client's the mask is the last of it
     uint64_t payloadBytes;
     bool control;
     bool first;   // of a message
@@ -39,6 +42,7 @@ class FrameCheck {
 
  private:
   const uint64_t messageBytesMax_;
+  const FramesOf whose_;
   bool inMessage_ = false, closeHasCode_ = false;
   uint64_t messageBytes_ = 0;   // of this message so far
 };

@@ -110,7 +110,10 @@ NodeRef writeHeaders(GraphWriter& writer, const std::vector<Field>& fields) {
 
 }  // namespace
 
-ValueGraph writeResponse(unsigned status, std::string_view statusText, const std::vector<Field>& fields, Body body) {
+namespace {
+
+// With a socket: it is the external 0.
+ValueGraph writeResponse(unsigned status, std::string_view statusText, const std::vector<Field>& fields, Body body, bool hasSocket) {
   GraphWriter writer;
   NodeRef root = writer.array({});
   ValueNode number;
@@ -120,7 +123,14 @@ ValueGraph writeResponse(unsigned status, std::string_view statusText, const std
   NodeRef headersNode = writeHeaders(writer, fields);
   bool streamed = std::holds_alternative<StreamedBody>(body);
   NodeRef bodyNode = writeBody(writer, body);
-  NodeRef state = writer.array({statusNode, textNode, headersNode, bodyNode});
+  std::vector<NodeRef> parts{statusNode, textNode, headersNode, bodyNode};
+  if (hasSocket) {
+    ValueNode socket;
+    socket.kind = Kind::EXTERNAL;
+    socket.ref = 0;
+    parts.push_back(writer.add(std::move(socket)));
+  }
+  NodeRef state = writer.array(std::move(parts));
   ValueNode& response = writer.at(root);
   response = ValueNode();
   response.kind = Kind::PLATFORM;
@@ -128,8 +138,17 @@ ValueGraph writeResponse(unsigned status, std::string_view statusText, const std
   response.ref = state;
   ValueGraph graph = writer.finish();
   if (streamed) graph.externals.push_back({ValueExternal::Kind::READABLE, false, 0, "body"});
+  if (hasSocket) graph.externals.push_back({ValueExternal::Kind::SOCKET, false, 0, ""});
   return graph;
 }
+
+}  // namespace
+
+ValueGraph writeResponse(unsigned status, std::string_view statusText, const std::vector<Field>& fields, Body body) {
+  return writeResponse(status, statusText, fields, std::move(body), false);
+}
+
+ValueGraph writeUpgrade(std::string_view statusText, const std::vector<Field>& fields) { return writeResponse(101, statusText, fields, NoBody(), true); }
 
 ValueGraph writeRequest(std::string_view method, std::string url, const std::vector<Field>& fields, Body body) {
   GraphWriter writer;
@@ -297,6 +316,7 @@ std::variant<Outgoing, Refusal> readRequest(ValueGraph graph) {
     total += name->size() + value->size() + 4;
     if (total > HEAD_BYTES_MAX) return TOO_MANY_REQUEST_HEADERS;
     auto lower = lowerCase(*name);
+    if (lower == "upgrade" && lowerCase(*value) == "websocket") outgoing.upgrade = true;
     if (isHopByHop(lower) || lower == "host" || lower == "content-length" || lower == "expect") continue;
     outgoing.fields.push_back({std::move(lower), std::move(*value)});
   }

@@ -50,6 +50,7 @@ struct Outgoing {
   std::string method;                       // a token
   std::string url;                          // bytes; what it is of is for others to check
   std::vector<Field> fields;                // without hop-by-hop headers, Host and Content-Length
+  bool upgrade = false;                     // it asks for a WebSocket
   Body body;                                // streamed: an index into the graph's externals, of kind READABLE
 };
 
@@ -58,6 +59,9 @@ std::variant<Outgoing, Refusal> readRequest(ValueGraph graph);
 
 // A streamed body is external 0.
 ValueGraph writeResponse(unsigned status, std::string_view statusText, const std::vector<Field>& fields, Body body);
+
+// The answer to a handshake. External 0 is the socket.
+ValueGraph writeUpgrade(std::string_view statusText, const std::vector<Field>& fields);
 
 // What a view of bytes shows, taken out of the graph; nothing if it is none.
 std::optional<std::string> tryUint8Array(ValueGraph& graph, NodeRef ref);

@@ -32,20 +32,22 @@ class OpenSocket::WorkersEnd final: public rpc::Target::Server {
       done = socket_->workerSends(call.getOperation().getInvoke());
     } else if (call.getOperation().isInvoke() && method == "close") {
       done = socket_->workerCloses(call.getOperation().getInvoke());
+    } else if (call.getOperation().isInvoke() && method == "connect") {
+      done = socket_->workerConnects(call.getOperation().getInvoke());
     } else {
-      answerThrown(context.getResults(), "A client's WebSocket answers message and close.", rpc::Error::Prototype::ERROR);
+      answerThrown(context.getResults(), "A WebSocket answers connect, message and close.", rpc::Error::Prototype::ERROR);
       return kj::READY_NOW;
     }
     return done.then([context]() mutable { context.getResults().initValue().initValue().initNodes(1)[0].setUndefined(); },
-                     [context](kj::Exception&&) mutable { answerThrown(context.getResults(), "The client's WebSocket is closed, or does not take this.", rpc::Error::Prototype::ERROR); });
+                     [context](kj::Exception&&) mutable { answerThrown(context.getResults(), "The WebSocket is closed, or does not take this.", rpc::Error::Prototype::ERROR); });
   }
 
  private:
   kj::Own<OpenSocket> socket_;
 };
 
-OpenSocket::OpenSocket(kj::Own<kj::WebSocket> client, rpc::Target::Client worker, RequestGate& gate, Shared& shared)
-    : client_(kj::mv(client)), worker_(kj::mv(worker)), gate_(gate), shared_(shared) {
+OpenSocket::OpenSocket(kj::Own<kj::WebSocket> peer, RequestGate& gate, SharedBySockets& shared, kj::Maybe<rpc::Target::Client> worker)
+    : peer_(kj::mv(peer)), worker_(kj::mv(worker)), gate_(gate), shared_(shared) {
   shared_.sockets.insert(this);
 }
 
@@ -54,7 +56,7 @@ OpenSocket::~OpenSocket() noexcept(false) {}
 void OpenSocket::end() {
   shared_.sockets.erase(this);
   if (!sending_.isEmpty()) sending_.cancel(lost("the connection is over"));
-  client_ = nullptr;
+  peer_ = nullptr;
   worker_ = nullptr;
 }
 
@@ -64,22 +66,25 @@ kj::Promise<void> OpenSocket::run() {
       .exclusiveJoin(kj::mv(lost_.promise)).exclusiveJoin(kj::mv(slow));
 }
 
+rpc::Target::Client OpenSocket::workersEnd() { return kj::heap<WorkersEnd>(kj::addRef(*this)); }
+
 kj::Promise<void> OpenSocket::connect() {
+  if (worker_ == nullptr) return kj::mv(connected_.promise);
   auto request = KJ_ASSERT_NONNULL(worker_).callRequest();
   request.initPath(1).set(0, "connect");
   writePayload(writeSocketConnect(), request.getOperation().initInvoke(), wire::INLINE_BYTES,
-               [this](const ValueExternal&) -> capnp::Capability::Client { return rpc::Target::Client(kj::heap<WorkersEnd>(kj::addRef(*this))); });
+               [this](const ValueExternal&) -> capnp::Capability::Client { return workersEnd(); });
   return request.send().then([](capnp::Response<rpc::Return> answer) {
     if (!answer.isValue()) kj::throwFatalException(lost("the worker's WebSocket cannot be connected"));
   });
 }
 
-// -- From the client ----------------------------------------------------------------------------------------------------
+// -- From the peer ------------------------------------------------------------------------------------------------------
 
 kj::Promise<void> OpenSocket::receive() {
-  KJ_IF_MAYBE(client, client_) {
+  KJ_IF_MAYBE(peer, peer_) {
     // The gate has refused what is larger than it may be.
-    return (*client)->receive(shared_.limits.messageBytesMax + 1).then(
+    return (*peer)->receive(shared_.limits.messageBytesMax + 1).then(
         [this](kj::WebSocket::Message message) { return take(kj::mv(message)); },
         [this](kj::Exception&& e) -> kj::Promise<void> {
           if (gate_.frameRefusal()) return refuse(*gate_.frameRefusal());
@@ -90,7 +95,7 @@ kj::Promise<void> OpenSocket::receive() {
 }
 
 kj::Promise<void> OpenSocket::take(kj::WebSocket::Message message) {
-  if (message.is<kj::WebSocket::Close>()) return clientCloses(kj::mv(message.get<kj::WebSocket::Close>()));
+  if (message.is<kj::WebSocket::Close>()) return peerCloses(kj::mv(message.get<kj::WebSocket::Close>()));
   SocketMessage said{message.is<kj::String>(), {}};
   if (said.isText) {
     auto text = kj::mv(message.get<kj::String>());
@@ -122,8 +127,8 @@ kj::Promise<void> OpenSocket::deliver(ValueGraph graph) {
   });
 }
 
-kj::Promise<void> OpenSocket::clientCloses(kj::WebSocket::Close close) {
-  clientClosed_ = true;
+kj::Promise<void> OpenSocket::peerCloses(kj::WebSocket::Close close) {
+  peerClosed_ = true;
   SocketClose said{close.code, {close.reason.begin(), close.reason.size()}};
   if (gate_.closeHasCode() && !isCloseCode(said.code)) return refuse({1002, "The close has a code that may not be sent."});
   if (!isUtf8(said.reason)) return refuse({1007, "The reason is not valid UTF-8."});
@@ -165,9 +170,22 @@ kj::Promise<void> OpenSocket::inTurn(Func func) {
   return turn.then(kj::mv(func)).attach(kj::defer([fulfiller = kj::mv(done.fulfiller)]() mutable { fulfiller->fulfill(); }), kj::addRef(*this));
 }
 
+// Only a worker that was not asked may, and only once.
+kj::Promise<void> OpenSocket::workerConnects(rpc::Payload::Reader arguments) {
+  return kj::evalNow([&]() -> kj::Promise<void> {
+    if (!isInline(arguments) || peer_ == nullptr || workerTold_ || worker_ != nullptr || !connected_.fulfiller->isWaiting()) return lost("not to be connected");
+    auto received = readInlinePayload(arguments);
+    auto external = tryReadSocketConnect(received.graph);
+    if (!external) return lost("not a socket");
+    worker_ = received.capabilities[*external].castAs<rpc::Target>();
+    connected_.fulfiller->fulfill();
+    return kj::READY_NOW;
+  });
+}
+
 kj::Promise<void> OpenSocket::workerSends(rpc::Payload::Reader arguments) {
   return inTurn([this, arguments]() -> kj::Promise<void> {
-    if (client_ == nullptr || closeSent_ || workerClosed_) return lost("closed");
+    if (peer_ == nullptr || closeSent_ || workerClosed_) return lost("closed");
     if (isInline(arguments)) return sending_.wrap(sendNow(readInlinePayload(arguments)));
     auto bytes = arguments.getLarge().getSize();
     if (bytes > wire::PAYLOAD_BYTES_MAX) return lost("too large");
@@ -181,11 +199,11 @@ kj::Promise<void> OpenSocket::sendNow(ReceivedValue value) {
   auto message = readSocketMessage(std::move(value.graph));
   if (!message) return lost("not a message");
   auto held = kj::heap(kj::mv(*message));
-  auto& client = *KJ_ASSERT_NONNULL(client_);
-  auto sent = held->isText ? client.send(kj::ArrayPtr<const char>(held->bytes.data(), held->bytes.size()))
-                           : client.send(kj::ArrayPtr<const kj::byte>(reinterpret_cast<const kj::byte*>(held->bytes.data()), held->bytes.size()));
+  auto& peer = *KJ_ASSERT_NONNULL(peer_);
+  auto sent = held->isText ? peer.send(kj::ArrayPtr<const char>(held->bytes.data(), held->bytes.size()))
+                           : peer.send(kj::ArrayPtr<const kj::byte>(reinterpret_cast<const kj::byte*>(held->bytes.data()), held->bytes.size()));
   return sent.attach(kj::mv(held)).catch_([this](kj::Exception&& e) {
-    lost_.fulfiller->reject(lost("the client takes nothing"));
+    lost_.fulfiller->reject(lost("the peer takes nothing"));
     kj::throwFatalException(kj::mv(e));
   });
 }
@@ -200,27 +218,27 @@ kj::Promise<void> OpenSocket::workerCloses(rpc::Payload::Reader arguments) {
     workerClosed_ = true;
     return sent.then([this]() {
       closing_.fulfiller->fulfill();
-      if (clientClosed_) lost_.fulfiller->fulfill();   // over, in good order
+      if (peerClosed_) lost_.fulfiller->fulfill();   // over, in good order
     });
   });
 }
 
 void OpenSocket::workerIsGone() {
-  if (workerClosed_ || closeSent_ || client_ == nullptr) return;
-  auto last = clientClosed_ ? sendClose({1000, ""}) : inTurn([]() -> kj::Promise<void> { return kj::READY_NOW; });
+  if (workerClosed_ || closeSent_ || peer_ == nullptr) return;
+  auto last = peerClosed_ ? sendClose({1000, ""}) : inTurn([]() -> kj::Promise<void> { return kj::READY_NOW; });
   // Behind what it has sent before.
   last.then([this, self = kj::addRef(*this)]() {
-    if (clientClosed_) lost_.fulfiller->fulfill();
+    if (peerClosed_) lost_.fulfiller->fulfill();
     else lost_.fulfiller->reject(lost("the worker is gone"));
   }).detach([](kj::Exception&&) {});
 }
 
 kj::Promise<void> OpenSocket::sendClose(SocketClose close) {
   return inTurn([this, close = kj::mv(close)]() mutable -> kj::Promise<void> {
-    if (client_ == nullptr || closeSent_) return kj::READY_NOW;
+    if (peer_ == nullptr || closeSent_) return kj::READY_NOW;
     closeSent_ = true;
     auto reason = kj::heapString(close.reason.data(), close.reason.size());
-    auto sent = KJ_ASSERT_NONNULL(client_)->close(close.code, reason);
+    auto sent = KJ_ASSERT_NONNULL(peer_)->close(close.code, reason);
     return sending_.wrap(sent.attach(kj::mv(reason)));
   });
 }

@@ -16,14 +16,24 @@ constexpr std::string_view HARMLESS_HEAD = "GET / HTTP/1.1\r\nHost: refused\r\n\
 
 constexpr size_t HEAD_READ_BYTES = 4096;
 
-// A frame without anything in it.
-constexpr std::string_view PING("\x89\x00", 2);
+constexpr unsigned PING = 9, PONG = 10;
+constexpr size_t MASK_BYTES = 4;
+
+void applyMask(std::string& payload, const std::string& mask) {
+  for (size_t i = 0; i < payload.size(); i++) payload[i] = static_cast<char>(payload[i] ^ mask[i % MASK_BYTES]);
+}
 
 }  // namespace
 
 RequestGate::RequestGate(kj::Own<kj::AsyncIoStream> socket, kj::Timer& timer, const GatewayLimits& limits,
                          uint8_t listener)
-    : socket_(kj::mv(socket)), timer_(timer), limits_(limits), listener_(listener), frames_(limits.messageBytesMax) {}
+    : socket_(kj::mv(socket)), timer_(timer), limits_(limits), listener_(listener), frames_(limits.messageBytesMax, FramesOf::CLIENT) {}
+
+RequestGate::RequestGate(kj::Own<kj::AsyncIoStream> socket, kj::Timer& timer, const GatewayLimits& limits, kj::EntropySource& masks, std::string ahead,
+                         ChunkBudget& room)
+    : socket_(kj::mv(socket)), timer_(timer), limits_(limits), masks_(masks), pending_(std::move(ahead)), frames_(limits.messageBytesMax, FramesOf::SERVER) {
+  upgrade(room);
+}
 
 bool RequestGate::bodyIsHere() const { return facts_.framing == Framing::LENGTH && pending_.size() >= facts_.length; }
 
@@ -345,18 +355,30 @@ kj::Promise<T> RequestGate::inMessageTime(kj::Promise<T> read) {
 kj::Promise<void> RequestGate::answerPing(FrameCheck::Frame frame) {
   size_t size = frame.headerBytes + frame.payloadBytes;
   if (pending_.size() < size) return whenMoreOfFrames();
-  std::string pong{static_cast<char>(0x8a), static_cast<char>(frame.payloadBytes)};
-  const char* mask = pending_.data() + frame.headerBytes - 4;
-  for (size_t i = 0; i < frame.payloadBytes; i++) pong += static_cast<char>(pending_[frame.headerBytes + i] ^ mask[i % 4]);
+  auto payload = pending_.substr(frame.headerBytes, frame.payloadBytes);
+  if (masks_ == nullptr) applyMask(payload, pending_.substr(frame.headerBytes - MASK_BYTES, MASK_BYTES));
   pending_.erase(0, size);
   if (frame.pong) return kj::READY_NOW;
-  return sendBetweenFrames(std::move(pong));
+  return sendBetweenFrames(controlFrame(PONG, std::move(payload)));
 }
 
 // Whoever is being written to needs none.
 kj::Promise<void> RequestGate::ping() {
   if (writes_ > 0) return kj::READY_NOW;
-  return sendBetweenFrames(std::string(PING));
+  return sendBetweenFrames(controlFrame(PING, ""));
+}
+
+std::string RequestGate::controlFrame(unsigned opcode, std::string payload) {
+  std::string frame{static_cast<char>(0x80 | opcode), static_cast<char>(payload.size())};
+  KJ_IF_MAYBE(masks, masks_) {
+    kj::byte mask[MASK_BYTES];
+    masks->generate(mask);
+    std::string text(reinterpret_cast<const char*>(mask), MASK_BYTES);
+    applyMask(payload, text);
+    frame[1] = static_cast<char>(0x80 | payload.size());
+    frame += text;
+  }
+  return frame + payload;
 }
 
 kj::Promise<void> RequestGate::sendBetweenFrames(std::string frame) {

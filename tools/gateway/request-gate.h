@@ -5,6 +5,8 @@
 // A head that is refused is replaced by a harmless one, so that kj-http answers in its turn: whoever serves the request asks for the
 // refusal first (`refusal()`) and answers with it. After that nothing more is read.
 //
+// It also stands before a server's frames (tools/egress/checked-stream.h), of whose handshake it sees nothing.
+//
 // Owned by kj-http's connection. What it reads comes from strangers. Reads from the socket only when asked, into the buffer it is
 // given, but for a head, of which it keeps at most HEAD_BYTES_MAX.
 
@@ -27,6 +29,10 @@ class RequestGate final: public kj::AsyncIoStream {
  public:
   // `timer` and `limits` outlive it. `listener` says by which way it came.
   RequestGate(kj::Own<kj::AsyncIoStream> socket, kj::Timer& timer, const GatewayLimits& limits, uint8_t listener = 0);
+  // Of a connection to a server, where this side is the client of a WebSocket whose handshake is done: what is written here in its name is masked out of
+  // `masks`, which outlives it. `ahead` is what was read behind the handshake.
+  RequestGate(kj::Own<kj::AsyncIoStream> socket, kj::Timer& timer, const GatewayLimits& limits, kj::EntropySource& masks, std::string ahead,
+              ChunkBudget& room);
   KJ_DISALLOW_COPY(RequestGate);
 
   uint8_t listener() const { return listener_; }
@@ -70,7 +76,8 @@ class RequestGate final: public kj::AsyncIoStream {
   kj::Own<kj::AsyncIoStream> socket_;
   kj::Timer& timer_;
   const GatewayLimits& limits_;
-  const uint8_t listener_;
+  const uint8_t listener_ = 0;
+  kj::Maybe<kj::EntropySource&> masks_;   // this side is the client
 
   std::string pending_;      // read, and not yet known to be part of anything; of a head, all of it so far
   size_t scanned_ = 0;       // of a head in `pending_`
@@ -116,6 +123,7 @@ class RequestGate final: public kj::AsyncIoStream {
   kj::Promise<T> inMessageTime(kj::Promise<T> read);
   kj::Promise<void> answerPing(FrameCheck::Frame frame);
   kj::Promise<void> ping();
+  std::string controlFrame(unsigned opcode, std::string payload);
   kj::Promise<void> sendBetweenFrames(std::string frame);
   kj::Promise<void> whenWritten();
   void wrote();

@@ -22,7 +22,7 @@ Server::Server(kj::Timer& timer, const GatewayLimits& limits, rpc::GatewayHost::
     : timer_(timer),
       limits_(limits),
       headers_(kj::HttpHeaderTable::Builder().build()),
-      shared_{kj::mv(host), timer, limits, *headers_},
+      shared_(kj::mv(host), timer, limits, *headers_),
       http_(timer, *headers_,
             [this](kj::AsyncIoStream& stream) -> kj::Own<kj::HttpService> {
               auto& gate = kj::downcast<RequestGate>(stream);

@@ -79,6 +79,15 @@ ValueGraph writeSocketClose(const SocketClose& close) {
   return graph;
 }
 
+std::optional<uint32_t> tryReadSocketConnect(const ValueGraph& graph) {
+  auto arguments = tryArguments(graph, 1);
+  if (arguments == nullptr) return std::nullopt;
+  auto& socket = graph.nodes[(*arguments)[0]];
+  if (socket.kind != Kind::EXTERNAL || socket.ref >= graph.externals.size()) return std::nullopt;
+  if (graph.externals[socket.ref].kind != ValueExternal::Kind::SOCKET) return std::nullopt;
+  return socket.ref;
+}
+
 std::optional<SocketMessage> readSocketMessage(ValueGraph graph) {
   auto arguments = tryArguments(graph, 1);
   if (arguments == nullptr) return std::nullopt;

@@ -25,7 +25,8 @@ ValueGraph writeSocketConnect();
 ValueGraph writeSocketMessage(SocketMessage message);
 ValueGraph writeSocketClose(const SocketClose& close);
 
-// Nothing: it is none.
+// Nothing: it is none. Of a `connect` the external that is the socket.
+std::optional<uint32_t> tryReadSocketConnect(const ValueGraph& graph);
 std::optional<SocketMessage> readSocketMessage(ValueGraph graph);
 std::optional<SocketClose> readSocketClose(ValueGraph graph);
 
