@@ -1,10 +1,11 @@
 // glovebox dev: a project on HTTP, as somebody has it who is writing it.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { cpSync, realpathSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import path from "node:path";
+import { text } from "node:stream/consumers";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
@@ -134,9 +135,23 @@ test("a web framework's app answers HTTP as it does anywhere", async () => {
   assert.deepEqual(await chat.closed, [4000, "", true]);
 });
 
-test("no request fails while the code changes a hundred times", async () => {
+// wrk, asking as fast as it is answered until it is told to stop; then its summary. Undefined where it is not installed.
+function askWithWrk(url) {
+  if (spawnSync("wrk", ["--version"]).error) return undefined;
+  const wrk = spawn("wrk", ["-t", "1", "-c", "8", "-d", "300s", "--timeout", "30s", url], { stdio: ["ignore", "pipe", "inherit"] });
+  running.push(wrk);
+  const summary = text(wrk.stdout);
+  return () => {
+    wrk.kill("SIGINT");
+    return summary;
+  };
+}
+
+test("no request fails while the code changes a hundred times", async (context) => {
   const { folder, write } = project(answering("0"));
   const server = await dev(folder, "--quiet");
+  const stopWrk = askWithWrk(server.url);
+  if (stopWrk === undefined) context.diagnostic("wrk is not installed: only Node.js asks");
   const failures = [];
   const seen = new Set();
   let done = false;
@@ -159,6 +174,12 @@ test("no request fails while the code changes a hundred times", async () => {
   done = true;
   await Promise.all(asking);
   assert.deepEqual(failures.slice(0, 5), []);
+  if (stopWrk !== undefined) {
+    const summary = await stopWrk();
+    const [, requests] = /(\d+) requests in/.exec(summary) ?? assert.fail(summary);
+    assert.ok(Number(requests) > 100, summary);
+    assert.doesNotMatch(summary, /Socket errors|Non-2xx/);
+  }
   assert.ok(seen.has("100"));
   assert.ok(seen.size > 2, `only ${[...seen]} were seen`);
 });
