@@ -84,7 +84,7 @@ class JailedZygote {
     memcpy(packet.data(), &configure, sizeof configure);
     memcpy(packet.data() + sizeof configure, filter.data(), filter.size() * sizeof(sock_filter));
     if (send(control_, packet.data(), packet.size(), MSG_NOSIGNAL) < 0) problem_ = strerror(errno);
-    if (!receive(control_, ready) || ready.type != zygote::RecordType::ZYGOTE_READY) problem_ = "the zygote did not get ready";
+    if (!receive(control_, ready) || ready.type != zygote::RecordType::ZYGOTE_READY) failure_ = "the zygote did not get ready";
   }
 
   ~JailedZygote() {
@@ -133,7 +133,9 @@ class JailedZygote {
     return ended.code == CLD_EXITED ? ended.status : -ended.status;
   }
 
+  // Why there is no jail here; and what is wrong although there is one.
   const std::string& problem() const { return problem_; }
+  const std::string& failure() const { return failure_; }
   zygote::ZygoteReady ready;
   int pidfd = -1;   // of the last worker
 
@@ -157,11 +159,12 @@ class JailedZygote {
   pid_t wardenPid_ = -1;
   uint32_t firstUid_ = 0;
   uint64_t spawnId_ = 0;
-  std::string problem_;
+  std::string problem_, failure_;
 };
 
 #define NEEDS_JAIL(zygote) \
-  if (!(zygote).problem().empty()) GTEST_SKIP() << (zygote).problem()
+  if (!(zygote).problem().empty()) GTEST_SKIP() << (zygote).problem(); \
+  if (!(zygote).failure().empty()) FAIL() << (zygote).failure()
 
 TEST(Zygote, AJailedWorkerAnswersInEachProfile) {
   for (auto profile: {policy::Profile::DEFAULT, policy::Profile::NO_WASM, policy::Profile::JITLESS}) {
