@@ -13,8 +13,8 @@ namespace {
 // About what a small call takes, and what it costs to be woken from sleep twice (35 to 90 us each on a virtual machine).
 constexpr kj::Duration BUSY_LOOK = 250 * kj::MICROSECONDS;
 
-// What sched_yield() takes where nobody waits for the processor, and where somebody does who needs it for longer than a short answer.
-constexpr kj::Duration NOBODYS_TURN = 5 * kj::MICROSECONDS, OTHERS_TURN = 150 * kj::MICROSECONDS;
+// Whoever takes the processor for longer, when it is offered, needs it for something else than an answer.
+constexpr kj::Duration OTHERS_TURN = 150 * kj::MICROSECONDS;
 
 // A guest's host has other things to do.
 constexpr kj::Duration GUEST_LOOK = 100 * kj::MICROSECONDS;
@@ -116,23 +116,17 @@ bool UvEventPort::lookBusily() {
   if (expected_ == Expected::CALL) expected_ = Expected::NOTHING;
   if (!look.isWorthIt()) return false;
   auto now = currentTime(), end = now + BUSY_LOOK;
-  bool alone = false;
   do {
     uv_run(loop_, UV_RUN_NOWAIT);
     if (kjLoop_.isRunnable()) {
       look.succeeded();
       return true;
     }
-    if (!alone) {
-      // Who is to answer may have been put behind this thread, on the same processor.
-      auto before = currentTime();
-      sched_yield();
-      now = currentTime();
-      if (now - before > OTHERS_TURN) break;
-      alone = now - before < NOBODYS_TURN;
-    } else {
-      now = currentTime();
-    }
+    // Who is to answer may have been put behind this thread, on the same processor, and so may who waits for the answer.
+    auto before = currentTime();
+    sched_yield();
+    now = currentTime();
+    if (now - before > OTHERS_TURN) break;
   } while (now < end);
   look.failed();
   return false;
