@@ -9,6 +9,7 @@
 #include "ipc/worker-limits.h"
 #include "policy/profile.h"
 #include "supervisor/supervisor.h"
+#include "tools/cli/registry-service.h"
 
 namespace glovebox::cli {
 
@@ -23,6 +24,7 @@ struct RunOptions {
   std::string compatibilityDate;       // empty: a project's own, or the newest
   WorkerLimits limits;                 // 0: the supervisor's
   bool account = false;                // goes to standard error, as JSON
+  RegistryOptions registry;            // of a project
   std::string socket;                  // empty: a supervisor in this process
   SupervisorOptions supervisor;        // for that one
 };
@@ -35,6 +37,7 @@ struct DevOptions {
   bool quiet = false;                  // no line for each request and reload
   std::string log;                     // "text" or "json"; empty: text
   std::string admin;                   // address of /metrics, /healthz and /readyz; empty: none
+  RegistryOptions registry;
   SupervisorOptions supervisor;
 };
 int dev(const DevOptions& options);
@@ -57,6 +60,7 @@ struct ServeOptions {
   std::string address;
   bool quiet = false;
   std::string log;         // empty: text on a terminal, JSON elsewhere
+  RegistryOptions registry;
 };
 int serve(const ServeOptions& options);
 int serveProject(const ServeOptions& options);

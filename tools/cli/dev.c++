@@ -31,7 +31,9 @@ int dev(const DevOptions& options) {
   Session session(granting(options.supervisor, projects));
   if (adminListener != nullptr) session.openJournal();
   return runAndClose(session, [&]() -> int {
+    RegistryService registry(session, installation, options.supervisor, options.registry);
     project::PackageBundler bundler([&session]() { return session.startBundlers(project::BUNDLER_LIMITS); }, installation.bundler.cStr(), installation.esbuild.cStr());
+    bundler.installFrom([&registry]() { return registry.forWorker(); });
     project::StackMapper mapper(session.supervisor(), [&installation]() { return readFile(installation.typescript.cStr()); });
     lines.mapWith(mapper);
     KJ_DEFER(lines.mapNoMore());

@@ -113,6 +113,11 @@ void addAllowMissing(CLI::App& app, policy::LayerSet& layers) {
   }, "go on if this machine lacks a layer of the jail; `glovebox policy` lists them")->type_name("LAYER")->delimiter(',');
 }
 
+void addRegistry(CLI::App& app, RegistryOptions& options, const char* group) {
+  app.add_option("--registry", options.url, "where packages of a project come from that its node_modules has not; unless given, npm's configured registry")->type_name("URL")->group(group);
+  app.add_flag("--offline", options.offline, "of such packages, only what was fetched before")->group(group);
+}
+
 void addRun(CLI::App& app, RunOptions& options) {
   app.add_option("FILE", options.file, "module to load, JavaScript or TypeScript; - for JavaScript on standard input; or the folder of a project (wrangler.jsonc)")->required();
   app.add_option("--call", options.call, "method to call; may be left out if there is only one. a.b.c is a path")->type_name("NAME");
@@ -126,6 +131,7 @@ void addRun(CLI::App& app, RunOptions& options) {
   addLimits(app, options.limits, "");
   app.add_flag("--account", options.account, "afterwards, what the call took and did as a line of JSON on standard error");
   app.add_option("--socket", options.socket, "use the daemon on this socket (glovebox serve) instead of a supervisor of our own")->type_name("PATH");
+  addRegistry(app, options.registry, "Options");
   addProfile(app, options.supervisor.profile);
   addAllowMissing(app, options.supervisor.allowMissing);
   app.footer(std::string("The result goes to standard output as JSON, console output and errors to standard error.\n"
@@ -152,6 +158,7 @@ void addDev(CLI::App& app, DevOptions& options) {
   app.add_flag("--quiet", options.quiet, "no line for each request and reload");
   addLog(app, options.log, "text");
   addAdmin(app, options.admin);
+  addRegistry(app, options.registry, "Options");
   addProfile(app, options.supervisor.profile);
   addAllowMissing(app, options.supervisor.allowMissing);
   app.footer("Prints one line when it is ready, and serves until SIGINT or SIGTERM. What workers log, and a line for each request,\n"
@@ -176,6 +183,7 @@ void addServe(CLI::App& app, ServeOptions& options) {
   app.add_flag("--quiet", options.quiet, "no line for each request")->group(PROJECT_GROUP);
   addLog(app, options.log, "text on a terminal, json elsewhere");
   app.get_option("--log")->group(PROJECT_GROUP);
+  addRegistry(app, options.registry, PROJECT_GROUP);
   app.add_option("--pool", options.supervisor.poolSize, "warm workers kept ready; unless given, suited to the machine")->check(WHOLE_NUMBER);
   addLimits(app, options.supervisor.limits, "; a load gets this unless it asks for less");
   app.add_option("--workers", options.supervisor.workersMax, "the most workers alive at once")->check(WHOLE_NUMBER)->capture_default_str();
@@ -278,6 +286,9 @@ int parseAndRun(int argc, char** argv) {
       if (isProject && runCommand.count(option) > 0) {
         throw Failure(EXIT_CODE_USAGE, std::string(option) + " is for a single file; a project says it in its configuration");
       }
+    }
+    for (auto option: {"--registry", "--offline"}) {
+      if (!isProject && runCommand.count(option) > 0) throw Failure(EXIT_CODE_USAGE, std::string(option) + " is for a project; '" + runOptions.file + "' is a file");
     }
     if (!isProject && !runOptions.with.empty()) throw Failure(EXIT_CODE_USAGE, "--with is for a project; '" + runOptions.file + "' is a file. More modules: --module NAME=FILE");
     if (runOptions.compatibilityDate.empty()) runOptions.compatibilityDate = DEFAULT_COMPATIBILITY_DATE;

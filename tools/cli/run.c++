@@ -218,7 +218,9 @@ int loadAndCall(Session& session, const RunOptions& options, std::vector<ModuleF
 int loadProjectAndCall(Session& session, const RunOptions& options, std::vector<project::ProjectConfig> projects,
                        const std::vector<std::string>& path, const ValueGraph& arguments, project::MappedLines& lines) {
   auto installation = findInstallation();
+  RegistryService registry(session, installation, options.supervisor, options.registry);
   project::PackageBundler bundler([&session]() { return session.startBundlers(project::BUNDLER_LIMITS); }, installation.bundler.cStr(), installation.esbuild.cStr());
+  bundler.installFrom([&registry]() { return registry.forWorker(); });
   project::StackMapper mapper(session.supervisor(), [&installation]() { return readFile(installation.typescript.cStr()); });
   lines.mapWith(mapper);
   KJ_DEFER(lines.mapNoMore());

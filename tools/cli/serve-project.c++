@@ -39,7 +39,9 @@ int serveProject(const ServeOptions& options) {
   Session session(granting(options.supervisor, projects));
   if (adminListener != nullptr) session.openJournal();
   return runAndClose(session, [&]() -> int {
+    RegistryService registry(session, installation, options.supervisor, options.registry);
     project::PackageBundler bundler([&session]() { return session.startBundlers(project::BUNDLER_LIMITS); }, installation.bundler.cStr(), installation.esbuild.cStr());
+    bundler.installFrom([&registry]() { return registry.forWorker(); });
     project::StackMapper mapper(session.supervisor(), [&installation]() { return readFile(installation.typescript.cStr()); });
     lines.mapWith(mapper);
     KJ_DEFER(lines.mapNoMore());
@@ -56,6 +58,7 @@ int serveProject(const ServeOptions& options) {
     auto loaded = host.load(std::move(projects), project::Lifetime::RESTARTED).wait(session.waitScope());
     // The files stay as they are.
     bundler.rest();
+    registry.rest();
     session.endBundlers();
     if (loaded.is<Failure>()) throw loaded.get<Failure>();
     auto hosted = loaded.get<project::HostedWorker>();

@@ -11,6 +11,7 @@
 #include "ipc/return-reader.h"
 #include "ipc/value-check.h"
 #include "ipc/value-graph.h"
+#include "ipc/wire-limits.h"
 #include "tools/cli/modules.h"
 #include "tools/project/request-writer.h"
 
@@ -153,7 +154,7 @@ std::vector<std::pair<std::string, std::string>> loadersOf(const ProjectConfig& 
 }
 
 // `Request` of worker/bundler/main.ts.
-ValueGraph request(const std::vector<NamedFile>& files, const std::set<std::string>& absent, const std::map<std::string, std::string>& links, const ProjectConfig& config) {
+ValueGraph request(const std::vector<NamedFile>& files, const std::set<std::string>& absent, const std::map<std::string, std::string>& links, const ProjectConfig& config, bool mayInstall, bool hasRegistry) {
   RequestWriter writer;
   std::vector<NodeRef> named, missing, linked, loaders;
   for (auto& file: files) {
@@ -172,8 +173,8 @@ ValueGraph request(const std::vector<NamedFile>& files, const std::set<std::stri
   });
   auto object = writer.object({
       property("files", writer.array(std::move(named))), property("entryPoint", writer.text(files[0].name)), property("bundle", writer.boolean(true)),
-      property("options", options), property("registry", writer.nil()), property("absent", writer.array(std::move(missing))),
-      property("links", writer.array(std::move(linked))), property("wantsMap", writer.boolean(true)),
+      property("options", options), property("registry", hasRegistry ? writer.stub("registry") : writer.nil()), property("absent", writer.array(std::move(missing))),
+      property("links", writer.array(std::move(linked))), property("wantsMap", writer.boolean(true)), property("mayInstall", writer.boolean(mayInstall)),
   });
   return std::move(writer).arguments(object);
 }
@@ -185,6 +186,7 @@ struct PackageBundler::Bundling {
   std::vector<NamedFile> files;
   std::set<std::string> given, absent;         // places of packages
   std::map<std::string, std::string> links;    // from one place to another
+  kj::Maybe<rpc::Target::Client> registry;      // once something is missing
   size_t bytes = 0;
   int rounds = 0;
 
@@ -234,7 +236,12 @@ kj::Promise<StrippedModules> PackageBundler::ask(kj::Own<Bundling> bundling) {
   auto target = KJ_ASSERT_NONNULL(worker_).getEntrypointRequest().send().getEntrypoint();
   auto call = target.callRequest();
   call.initPath(1).set(0, "create");
-  writePayload(request(bundling->files, bundling->absent, bundling->links, bundling->config), call.getOperation().initInvoke());
+  auto graph = request(bundling->files, bundling->absent, bundling->links, bundling->config, mayInstall(), bundling->registry != nullptr);
+  KJ_IF_MAYBE(registry, bundling->registry) {
+    writePayload(kj::mv(graph), call.getOperation().initInvoke(), wire::PAYLOAD_BYTES_MAX, [&](const ValueExternal&) -> capnp::Capability::Client { return *registry; });
+  } else {
+    writePayload(graph, call.getOperation().initInvoke());
+  }
   return call.send()
       .then([](auto&& response) { return readReturn(kj::mv(response)); })
       .then([this, bundling = kj::mv(bundling)](CallOutcome&& outcome) mutable -> kj::Promise<StrippedModules> {
@@ -263,6 +270,16 @@ kj::Promise<StrippedModules> PackageBundler::ask(kj::Own<Bundling> bundling) {
             return StrippedModules(failure);
           }
           if (!asked) return StrippedModules(unusable());
+          return ask(kj::mv(bundling));
+        }
+        if (answer.in(answer.root(), "missing") != nullptr) {
+          if (bundling->registry != nullptr || registry_ == nullptr) return StrippedModules(unusable());
+          try {
+            bundling->registry = KJ_ASSERT_NONNULL(registry_)();
+            bundling->add(readLockFiles(bundling->config));
+          } catch (const Failure& failure) {
+            return StrippedModules(failure);
+          }
           return ask(kj::mv(bundling));
         }
         lastNeeded_ = std::move(bundling->given);

@@ -1,7 +1,7 @@
 #pragma once
 // A project whose imports lead to packages, as one module and what it cannot hold. It is done by a worker, jailed like any (worker/bundler/), as in the Node package: this
 // process parses neither sources nor packages. The worker says which packages it needs, and is given the files of those that lie in the
-// project's node_modules; it has no other capability, no registry either.
+// project's node_modules. When one that package.json names is not there it gets a second capability, a registry (package-registry.h).
 
 #include <kj/async.h>
 #include <kj/function.h>
@@ -27,6 +27,11 @@ class PackageBundler {
   PackageBundler(Start start, std::string scriptFile, std::string wasmFile);
   KJ_DISALLOW_COPY(PackageBundler);
 
+  // Makes what answers `packument` and `tarball` for one project; asked when a dependency is missing. May throw cli::Failure.
+  using Registry = kj::Function<rpc::Target::Client()>;
+  void installFrom(Registry registry) { registry_ = kj::mv(registry); }
+  bool mayInstall() const { return registry_ != nullptr; }
+
   // The main module first. One project at a time. Outlives what it is asked for.
   kj::Promise<StrippedModules> bundle(ProjectConfig config);
 
@@ -38,6 +43,7 @@ class PackageBundler {
 
   Start start_;
   std::string scriptFile_, wasmFile_;
+  kj::Maybe<Registry> registry_;
   kj::Maybe<rpc::Supervisor::Client> supervisor_;
   kj::Maybe<rpc::Worker::Client> worker_;
   std::set<std::string> lastNeeded_;   // so that the next time they come at once

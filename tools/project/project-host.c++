@@ -85,7 +85,7 @@ kj::Promise<StrippedModules> ProjectHost::link(const ProjectConfig& config, std:
   return stripper_.link(std::move(modules)).then([this, config](StrippedModules&& linked) mutable -> kj::Promise<StrippedModules> {
     if (!linked.is<NeedsPackages>()) return kj::mv(linked);
     KJ_IF_MAYBE(bundler, bundler_) {
-      if (hasPackages(config)) return bundler->bundle(std::move(config));
+      if (hasPackages(config) || (bundler->mayInstall() && namesPackages(config))) return bundler->bundle(std::move(config));
     }
     return StrippedModules(kj::mv(linked.get<NeedsPackages>().failure));
   });

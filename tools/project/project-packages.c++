@@ -60,6 +60,11 @@ bool hasPackages(const ProjectConfig& config) {
   return fs::is_directory(folderOf(config) / PACKAGES, error);
 }
 
+bool namesPackages(const ProjectConfig& config) {
+  std::error_code error;
+  return fs::is_regular_file(folderOf(config) / "package.json", error);
+}
+
 std::vector<NamedFile> readSources(const ProjectConfig& config) {
   auto below = fs::path(config.main).lexically_normal().parent_path();
   if (fs::path(config.main).is_absolute() || (!below.empty() && *below.begin() == "..")) {
@@ -72,6 +77,16 @@ std::vector<NamedFile> readSources(const ProjectConfig& config) {
     auto path = folderOf(config) / name;
     bool isThere = std::any_of(files.begin(), files.end(), [&](const NamedFile& file) { return file.name == name; });
     if (!isThere && fs::is_regular_file(path, error)) files.push_back({name, cli::readFile(path.string())});
+  }
+  return files;
+}
+
+std::vector<NamedFile> readLockFiles(const ProjectConfig& config) {
+  std::vector<NamedFile> files;
+  for (auto name: {"npm-shrinkwrap.json", "package-lock.json"}) {
+    std::error_code error;
+    auto path = folderOf(config) / name;
+    if (fs::is_regular_file(path, error)) files.push_back({name, cli::readFile(path.string())});
   }
   return files;
 }

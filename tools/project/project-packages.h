@@ -14,11 +14,17 @@ struct NamedFile {
   std::string content;
 };
 
+// It has a node_modules.
 bool hasPackages(const ProjectConfig& config);
+// It has a package.json.
+bool namesPackages(const ProjectConfig& config);
 
 // Those below the main module's folder that could be modules, the main one first, and what a bundler wants to know beside the configuration
 // (package.json, tsconfig.json). Throws cli::Failure.
 std::vector<NamedFile> readSources(const ProjectConfig& config);
+
+// By which versions of packages are chosen: npm-shrinkwrap.json and package-lock.json. Throws cli::Failure.
+std::vector<NamedFile> readLockFiles(const ProjectConfig& config);
 
 // A place of a package, and of nothing else: "node_modules/@scope/name", "node_modules/a/node_modules/b", and below "node_modules/.pnpm/".
 bool isPackagePlace(std::string_view path);

@@ -47,12 +47,21 @@ class RequestWriter {
     node.kind = ValueNode::Kind::NIL;
     return add(std::move(node));
   }
+  // Capabilities are the graph's externals, in their order.
+  NodeRef stub(std::string label) { return external(ValueExternal::Kind::STUB, std::move(label)); }
+  NodeRef stream(std::string label) { return external(ValueExternal::Kind::READABLE, std::move(label)); }
   NodeRef array(std::vector<NodeRef> items) { return add(arrayOf(std::move(items))); }
   NodeRef object(std::vector<ValueProperty> properties) {
     ValueNode node;
     node.kind = ValueNode::Kind::OBJECT;
     node.properties = std::move(properties);
     return add(std::move(node));
+  }
+  // `root` itself; nothing else refers to it.
+  ValueGraph value(NodeRef root) && {
+    graph_.nodes[0] = std::move(graph_.nodes[root]);
+    graph_.nodes[root] = ValueNode();
+    return std::move(graph_);
   }
   ValueGraph arguments(NodeRef only) && {
     graph_.nodes[0] = arrayOf({only});
@@ -62,6 +71,15 @@ class RequestWriter {
  private:
   ValueGraph graph_;
 
+  NodeRef external(ValueExternal::Kind kind, std::string label) {
+    ValueNode node;
+    node.kind = ValueNode::Kind::EXTERNAL;
+    node.ref = static_cast<NodeRef>(graph_.externals.size());
+    auto& external = graph_.externals.emplace_back();
+    external.kind = kind;
+    external.label = std::move(label);
+    return add(std::move(node));
+  }
   static ValueNode arrayOf(std::vector<NodeRef> items) {
     ValueNode node;
     node.kind = ValueNode::Kind::ARRAY;

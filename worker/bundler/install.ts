@@ -5,7 +5,8 @@ import maxSatisfying from "semver/ranges/max-satisfying.js";
 import satisfies from "semver/functions/satisfies.js";
 import validRange from "semver/ranges/valid.js";
 import type { PackageFiles, Packages, Registry, Version } from "./packages.ts";
-import { entries, fields, texts } from "./packages.ts";
+import type { Present } from "./local.ts";
+import { entries, fields, readVersion, texts } from "./packages.ts";
 import { problem } from "./problem.ts";
 
 // A package where it lies: "node_modules/a/node_modules/b".
@@ -27,8 +28,14 @@ export interface Manifest {
   readonly optional: ReadonlySet<string>;
 }
 
-export async function install(manifest: Manifest, lock: unknown, packages: Packages, registry: Registry, warnings: string[]): Promise<Map<string, PackageFiles>> {
-  const placed = lock === undefined ? await new Tree(packages, registry, warnings).resolve(manifest) : locked(manifest, lock, warnings);
+// What is installed beside packages that lie there already, and stay as they are.
+export interface Beside {
+  readonly wanted: ReadonlySet<string>;                // of the dependencies
+  readonly versions: ReadonlyMap<string, Present>;     // what lies there, by folder
+}
+
+export async function install(manifest: Manifest, lock: unknown, packages: Packages, registry: Registry, warnings: string[], beside?: Beside): Promise<Map<string, PackageFiles>> {
+  const placed = lock === undefined ? await new Tree(packages, registry, warnings).resolve(manifest, beside) : locked(manifest, lock, warnings, beside);
   const installed = new Map<string, PackageFiles>();
   let size = 0;
   const pending = placed.slice();
@@ -77,9 +84,12 @@ class Tree {
   }
 
   // Level by level, and by name within one, so that what is placed where does not depend on who answers first.
-  async resolve(manifest: Manifest): Promise<Placed[]> {
+  async resolve(manifest: Manifest, beside: Beside | undefined): Promise<Placed[]> {
     const root: Node = { path: "", parent: undefined, children: new Map(), label: "package.json", name: "", version: undefined };
-    let level = wantedBy(root, manifest.dependencies, manifest.optional);
+    for (const [folder, { name, version }] of beside?.versions ?? []) {
+      root.children.set(folder, { path: `node_modules/${folder}`, parent: root, children: new Map(), label: `${name}@${version.version}`, name, version });
+    }
+    let level = wantedBy(root, manifest.dependencies, manifest.optional).filter(({ folder }) => beside?.wanted.has(folder) ?? true);
     while (level.length > 0) {
       await this.#prefetch(level);
       const next: Wanted[] = [];
@@ -215,7 +225,7 @@ function pick({ tags, versions }: { tags: ReadonlyMap<string, string>; versions:
 
 const LOCK = "package-lock.json";
 
-function locked(manifest: Manifest, lock: unknown, warnings: string[]): Placed[] {
+function locked(manifest: Manifest, lock: unknown, warnings: string[], beside: Beside | undefined): Placed[] {
   const { lockfileVersion, packages } = fields(lock);
   if (lockfileVersion !== 2 && lockfileVersion !== 3) {
     throw problem(`The lock file has the version ${JSON.stringify(lockfileVersion)}, expected 2 or 3. npm 7 or newer writes these.`, LOCK);
@@ -251,6 +261,30 @@ function locked(manifest: Manifest, lock: unknown, warnings: string[]): Placed[]
   for (const name of manifest.dependencies.keys()) {
     if (!manifest.optional.has(name) && !Object.hasOwn(all, `node_modules/${name}`)) throw problem(`The package "${name}" is not in the lock file.`, LOCK);
   }
-  return placed;
+  return beside === undefined ? placed : neededBeside(placed, all, beside);
 }
 
+// Of a lock file's packages those that the wanted ones need and that do not lie there.
+function neededBeside(placed: Placed[], all: Record<string, unknown>, { wanted, versions }: Beside): Placed[] {
+  const byPath = new Map(placed.map((one) => [one.path, one]));
+  const needed = new Set<Placed>();
+  const find = (from: string, name: string): Placed | undefined => {
+    for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf("/node_modules/")))) {
+      const found = byPath.get(`${folder === "" ? "" : folder + "/"}node_modules/${name}`);
+      if (found !== undefined || folder === "") return found;
+    }
+  };
+  const pending = [...wanted].map((name) => find("", name));
+  for (let next = pending.shift(); next !== undefined || pending.length > 0; next = pending.shift()) {
+    if (next === undefined || needed.has(next)) continue;
+    const present = versions.get(next.path.slice("node_modules/".length));
+    if (present !== undefined) {
+      if (present.version.version === next.version) continue;
+      throw problem(`node_modules has ${present.name}@${present.version.version}, and ${next.version} in the lock file, which a package that is not there needs. \`npm install\` makes them agree.`, LOCK);
+    }
+    needed.add(next);
+    const { dependencies, peers } = readVersion(next.version, fields(all[next.path]));
+    for (const name of [...dependencies.keys(), ...peers.keys()]) pending.push(find(next.path, name));
+  }
+  return placed.filter((one) => needed.has(one));
+}

@@ -8,7 +8,7 @@ import { bundle, transform } from "./bundle.ts";
 import type { Bundle, Options } from "./bundle.ts";
 import { files } from "./esbuild.ts";
 import { install } from "./install.ts";
-import { neededPackages } from "./local.ts";
+import { missingPackages, neededPackages, presentPackages } from "./local.ts";
 import { Packages } from "./packages.ts";
 import type { Registry } from "./packages.ts";
 import { Problem } from "./problem.ts";
@@ -30,15 +30,17 @@ interface Request {
   options: Options;
   // Whether the bundle's map is wanted.
   wantsMap: boolean;
-  // Null: packages lie in the project's folder.
   registry: Registry | null;
-  // Then: packages that were needed, and are not there; and names of packages that lie elsewhere.
+  // Packages lie in the project's folder: those that were needed and are not there; and names of packages that lie elsewhere.
   absent?: string[];
   links?: [name: string, target: string][];
+  // Whether there is a registry for dependencies that are not there, to be had with the next request.
+  mayInstall?: boolean;
 }
 
-// `needed`: folders of packages, to be given with the next request if they are there.
-type Answer = Omit<Bundle, "unresolved" | "map" | "mapFile"> & { wrangler: WranglerConfig | null; map: string | null; mapFile: string | null } | { problems: Message[] } | { needed: string[] };
+// `needed`: folders of packages, to be given with the next request if they are there. `missing`: dependencies that are not, for which a registry is.
+type Answer = Omit<Bundle, "unresolved" | "map" | "mapFile"> & { wrangler: WranglerConfig | null; map: string | null; mapFile: string | null } | { problems: Message[] } | Wanting;
+type Wanting = { needed: string[] } | { missing: string[] };
 
 const PROBLEMS_SHOWN_MAX = 20;
 
@@ -58,6 +60,15 @@ export default {
 };
 
 async function create(request: Request): Promise<Answer> {
+  const { registry } = request;
+  const absent = request.absent === undefined ? undefined : new Set(request.absent);
+  let missing: string[] = [];
+  // What is to be asked for again with more; nothing where the registry has all.
+  const wanting = (messages: readonly Message[]): Wanting | undefined => {
+    const needed = absent === undefined ? [] : neededPackages(messages, absent);
+    if (needed.length > 0) return { needed };
+    return missing.length > 0 && registry === null && request.mayInstall === true ? { missing } : undefined;
+  };
   try {
     const given = new Map(request.files);
     const text = (name: string) => {
@@ -66,25 +77,22 @@ async function create(request: Request): Promise<Answer> {
     };
     const project = readProject(text, request.entryPoint);
     // Where nothing is installed, they mean nothing.
-    const warnings = request.bundle && request.registry !== null ? project.warnings : [];
+    const warnings = request.bundle && registry !== null ? project.warnings : [];
     for (const [name, body] of given) files.add("/" + name, typeof body === "string" ? encoder.encode(body) : body);
     for (const [name, target] of request.links ?? []) files.link("/" + name, "/" + target);
+    if (absent !== undefined) missing = missingPackages(project.manifest, absent);
     // Packages that came along are there; nothing is added to them.
-    const isInstalled = [...given.keys()].some((name) => name.startsWith("node_modules/"));
-    const { registry } = request;
-    if (request.bundle && registry !== null && !isInstalled && project.manifest.dependencies.size > 0) {
-      const installed = await install(project.manifest, project.lock, packages, registry, warnings);
+    const isInstalled = absent === undefined && [...given.keys()].some((name) => name.startsWith("node_modules/"));
+    if (request.bundle && registry !== null && !isInstalled && (absent === undefined ? project.manifest.dependencies.size : missing.length) > 0) {
+      const present = absent === undefined ? undefined : { wanted: new Set(missing), versions: presentPackages(given.keys(), request.links ?? []) };
+      const installed = await install(project.manifest, project.lock, packages, registry, warnings, present);
       for (const [path, of] of installed) for (const [name, body] of of) files.add(`/${path}/${name}`, body);
     }
-    const made = await (request.bundle ? bundle(project.entry, request.options, registry === null ? "folder" : "registry", request.wantsMap) : transform(project.entry, request.options));
-    const needed = registry === null ? neededPackages(made.unresolved, new Set(request.absent)) : [];
-    if (needed.length > 0) return { needed };
-    return { mainModule: made.mainModule, modules: made.modules, warnings: [...warnings.map((text) => ({ text, file: "", line: 0, column: 0, lineText: "" })), ...made.warnings], wrangler: project.wrangler ?? null, map: made.map ?? null, mapFile: made.mapFile ?? null };
+    const made = await (request.bundle ? bundle(project.entry, request.options, absent === undefined ? "registry" : "folder", request.wantsMap) : transform(project.entry, request.options));
+    return wanting(made.unresolved) ??
+      { mainModule: made.mainModule, modules: made.modules, warnings: [...warnings.map((text) => ({ text, file: "", line: 0, column: 0, lineText: "" })), ...made.warnings], wrangler: project.wrangler ?? null, map: made.map ?? null, mapFile: made.mapFile ?? null };
   } catch (error) {
-    if (error instanceof Problem) {
-      const needed = request.registry === null ? neededPackages(error.messages, new Set(request.absent)) : [];
-      return needed.length > 0 ? { needed } : { problems: error.messages.slice(0, PROBLEMS_SHOWN_MAX) };
-    }
+    if (error instanceof Problem) return wanting(error.messages) ?? { problems: error.messages.slice(0, PROBLEMS_SHOWN_MAX) };
     // Go does not survive a stack that overflows; whoever asked ends this worker when it throws.
     throw error instanceof RangeError ? new Error("Something in it, or in a package that it needs, is nested too deeply or too large.") : error;
   } finally {
