@@ -30,6 +30,7 @@ struct Said {
   std::optional<ValueGraph> graph;                       // instead
   std::optional<rpc::Ending::Code> ending;               // instead
   std::string asked;                                     // the last request, as JSON
+  size_t registries = 0;                                 // capabilities in it
   size_t calls = 0;
   int loads = 0;
   WorkerLimits limits;
@@ -39,7 +40,15 @@ class Bundler final: public rpc::Target::Server {
  public:
   explicit Bundler(Said& said): said_(said) {}
   kj::Promise<void> call(CallContext context) override {
-    said_.asked = stringifyJson(readInlinePayload(context.getParams().getOperation().getInvoke()).graph);
+    auto received = readInlinePayload(context.getParams().getOperation().getInvoke());
+    said_.registries = received.capabilities.size();
+    // JSON has no word for a capability.
+    for (auto& node: received.graph.nodes) {
+      if (node.kind != ValueNode::Kind::EXTERNAL) continue;
+      node = ValueNode();
+      node.kind = ValueNode::Kind::NIL;
+    }
+    said_.asked = stringifyJson(received.graph);
     auto n = said_.calls++;
     if (said_.ending) {
       auto ended = context.getResults().initEnded();
@@ -164,6 +173,29 @@ TEST_F(Bundles, NothingIsGivenButPackages) {
   EXPECT_EQ(bundle({R"({"needed":["node_modules/a"]})"}), UNUSABLE);
   EXPECT_EQ(said_.calls, 2u);
   EXPECT_EQ(bundle({R"({"needed":[]})"}), UNUSABLE);
+}
+
+TEST_F(Bundles, WhatIsMissingIsAskedForWithTheRegistryOnceAndNotBefore) {
+  constexpr const char* MISSING = R"({"missing":["b"]})";
+  EXPECT_EQ(bundle({MISSING, MADE}), UNUSABLE);   // there is none
+  file("package-lock.json", "locked");
+  int registries = 0;
+  bool fails = false;
+  KJ_ASSERT_NONNULL(bundler_)->installFrom([&]() {
+    registries++;
+    if (fails) throw cli::Failure(cli::EXIT_CODE_UNAVAILABLE, "no registry");
+    return rpc::Target::Client(kj::heap<Bundler>(said_));
+  });
+  EXPECT_THAT(bundle({MADE}), HasSubstr("bundle.js"));
+  EXPECT_EQ(registries, 0);
+  EXPECT_THAT(bundle({MISSING, MADE}), HasSubstr("bundle.js"));
+  EXPECT_EQ(registries, 1);
+  EXPECT_EQ(said_.registries, 1u);
+  EXPECT_THAT(said_.asked, HasSubstr(R"(["package-lock.json","locked"])"));
+  EXPECT_EQ(bundle({MISSING}), UNUSABLE);
+  EXPECT_EQ(said_.calls, 2u);
+  fails = true;
+  EXPECT_EQ(bundle({MISSING, MADE}), "no registry");
 }
 
 TEST_F(Bundles, AnAnswerIsModulesInTheRightFormOrNone) {
