@@ -115,6 +115,27 @@ test("a bomb of zlib's ends as the limit of memory, or where its reader said", a
   assert.equal(await load(body(`${bomb} try { zlib.gunzipSync(all, { maxOutputLength: 5e6 }); } catch (e) { return e.code; }`, "import zlib from 'node:zlib';")).run(null), "ERR_BUFFER_TOO_LARGE");
 });
 
+test("a bomb of brotli's ends as the limit of memory, or where its reader said", async () => {
+  const streamed = "const to = zlib.createBrotliCompress(), packed = to.toArray(); const zeros = Buffer.alloc(1 << 20); for (let i = 0; i < 1000; i++) if (!to.write(zeros)) await new Promise((done) => to.once('drain', done)); to.end(); const all = Buffer.concat(await packed);";
+  const imports = "import zlib from 'node:zlib';";
+  await endsWith(load(body(`${streamed} return zlib.brotliDecompressSync(all).length;`, imports)).run(null), "exceededMemory");
+  assert.equal(await load(body(`${streamed} try { zlib.brotliDecompressSync(all, { maxOutputLength: 5e6 }); } catch (e) { return e.code; }`, imports)).run(null), "ERR_BUFFER_TOO_LARGE");
+});
+
+test("streams of brotli's that are held count as memory", async () => {
+  await endsWith(load(body("const held = []; for (;;) { const to = zlib.createBrotliCompress(); held.push(to); to._handle.writeSync(1, Buffer.alloc(1 << 16, 'x'), 0, 1 << 16, Buffer.alloc(100), 0, 100); }", "import zlib from 'node:zlib';")).run(null), "exceededMemory");
+});
+
+test("and so do those of CompressionStream's", async () => {
+  await endsWith(load(body("const held = []; for (;;) { const { readable, writable } = new CompressionStream('brotli'); held.push(readable, writable); void writable.getWriter().write(new Uint8Array(1000)); void readable.getReader().read(); await new Promise((done) => setTimeout(done)); }")).run(null), "exceededMemory");
+});
+
+test("brotli has no large windows and no dictionaries", async () => {
+  const text = body("const all = []; for (const f of [() => zlib.brotliCompressSync('a', { params: { [zlib.constants.BROTLI_PARAM_LARGE_WINDOW]: true } }), () => zlib.brotliDecompressSync('a', { params: { [zlib.constants.BROTLI_DECODER_PARAM_LARGE_WINDOW]: true } }), () => zlib.brotliCompressSync('a', { dictionary: Buffer.from('a') })]) try { f(); all.push('did'); } catch (e) { all.push(e.message); } return all;", "import zlib from 'node:zlib';");
+  const large = "Brotli has no large windows in a worker, only those of RFC 7932: leave out LARGE_WINDOW.";
+  assert.deepEqual(await load(text).run(null), [large, large, "Brotli has no dictionaries in a worker: leave out options.dictionary, here and where the bytes come from."]);
+});
+
 test("an endless chain of ticks ends as the limit of CPU time, and the worker goes on", async () => {
   const entrypoint = loader.load({ compatibilityDate: "2026-03-01", compatibilityFlags: ["nodejs_compat"], mainModule: "m.js", limits: { cpuMs: 50 }, modules: { "m.js": body("if (input) { const again = () => process.nextTick(again); again(); await new Promise(() => {}); } return 'fine';") } }).getEntrypoint();
   await endsWith(entrypoint.run(true), "exceededCpu");

@@ -14,5 +14,6 @@ std::span<const NativeFunction> bufferTextNatives();   // buffer-text.c++
 std::span<const NativeFunction> inspectionNatives();   // inspection.c++
 std::span<const NativeFunction> hashingNatives();      // hashing.c++
 std::span<const NativeFunction> deflatingNatives();    // deflating.c++
+std::span<const NativeFunction> brotliNatives();       // brotli.c++
 
 }  // namespace glovebox

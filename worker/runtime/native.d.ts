@@ -243,6 +243,15 @@ interface Native {
   deflatingClose(stream: NodeZlibHandle): void;
   crc32(data: Uint8Array, start: number): number;
 
+  // Brotli as node:zlib drives it. Of `parameters`, 0xffffffff is absent. Undefined: one of them is refused. Throws as deflatingOpen does.
+  brotliOpen(decompress: boolean, parameters: Uint32Array): NodeBrotliHandle | undefined;
+  // At most 256 kB of input and 1 MB of output a step: [status, input left of what it was given, room left].
+  brotliStep(stream: NodeBrotliHandle, operation: number, input: Uint8Array, output: Uint8Array): [BrotliStatus, number, number];
+  // Why decompressing failed.
+  brotliError(stream: NodeBrotliHandle): [code: number, name: string] | undefined;
+  brotliReset(stream: NodeBrotliHandle): boolean;
+  brotliClose(stream: NodeBrotliHandle): void;
+
   // What V8 carries through awaits: runtime/node/async-frame.ts says what is in it.
   getContinuation(): unknown;
   setContinuation(value: unknown): void;
@@ -275,6 +284,11 @@ type SignatureScheme = 0 | 1 | 2 | 3;
 type KeyHandle = { readonly key: unique symbol };
 
 type NodeHashHandle = { readonly nodeHash: unique symbol };
+
+type NodeBrotliHandle = { readonly nodeBrotli: unique symbol };
+
+// fine, needs more input (to decompress), failed
+type BrotliStatus = 0 | 1 | 2;
 
 type NodeZlibHandle = { readonly nodeZlib: unique symbol };
 

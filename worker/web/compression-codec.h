@@ -27,8 +27,8 @@ class CompressionCodec {
 std::unique_ptr<CompressionCodec> openZlib(Direction direction, int windowBits);   // see deflateInit2 in zlib.h
 std::unique_ptr<CompressionCodec> openBrotli(Direction direction);
 
-// What a codec allocates counts as the worker's buffers do. Null: that would be too much.
-void* allocateCounted(size_t bytes);
+// What a codec allocates counts as the worker's buffers do. Null: that would be too much, by more than `room`.
+void* allocateCounted(size_t bytes, size_t room = 0);
 void releaseCounted(void* block);   // or null
 
 }  // namespace glovebox

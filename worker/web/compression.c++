@@ -161,10 +161,10 @@ std::unique_ptr<CompressionCodec> openZlib(Direction direction, int windowBits) 
 // The size stands in front of each block.
 constexpr size_t HEADER_BYTES = alignof(max_align_t);
 
-void* allocateCounted(size_t size) {
+void* allocateCounted(size_t size, size_t room) {
   auto& budget = MemoryBudget::ofProcess();
   size_t bytes = size + HEADER_BYTES;
-  auto* block = bytes > size && budget.hasRoom(bytes) ? static_cast<char*>(malloc(bytes)) : nullptr;
+  auto* block = bytes > size && budget.hasRoom(bytes, room) ? static_cast<char*>(malloc(bytes)) : nullptr;
   if (block == nullptr) return nullptr;
   budget.buffers += bytes;
   *reinterpret_cast<size_t*>(block) = bytes;

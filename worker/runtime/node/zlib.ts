@@ -1,6 +1,8 @@
 // The half of node:zlib that Node.js has in C++: one stream of zlib's behind a handle. What Node.js does in a thread is done at once
-// here, and told by a tick. Brotli and zstd are missing: their streams refuse to be made.
+// here, and told by a tick. Zstd is missing: its streams refuse to be made.
 
+import { BrotliDecoder, BrotliEncoder } from "./brotli.ts";
+import { runSteps } from "./zlib-steps.ts";
 import { provideBinding, requireInternal } from "./library.ts";
 import { nextTick } from "./ticks.ts";
 import { PlainError, apply } from "../primordials.ts";
@@ -57,20 +59,11 @@ class Zlib {
 
   // False: it has failed, and said so.
   #run(flush: number, input: Uint8Array | null, inOffset: number, inLength: number, output: Uint8Array, outOffset: number, outLength: number): boolean {
-    let from = input === null ? new Uint8Array(0) : new Uint8Array(input.buffer, input.byteOffset + inOffset, inLength);
-    let into = new Uint8Array(output.buffer, output.byteOffset + outOffset, outLength);
-    let code = Z_OK;
-    for (;;) {
-      const [result, inLeft, outLeft] = native.deflatingStep(this.#stream!, flush, from, into);
-      const isStuck = inLeft === from.length && outLeft === into.length;
-      from = from.subarray(from.length - inLeft);
-      into = into.subarray(into.length - outLeft);
-      code = result;
-      if (code !== Z_OK || inLeft === 0 || outLeft === 0 || isStuck) break;
-    }
-    this.#state![0] = into.length;
-    this.#state![1] = from.length;
-    return this.#check(code, flush, into.length);
+    const [code, inLeft, outLeft] = runSteps((from, into) => native.deflatingStep(this.#stream!, flush, from, into), (result) => result === Z_OK || result === Z_BUF_ERROR,
+                                             input, inOffset, inLength, output, outOffset, outLength);
+    this.#state![0] = outLeft;
+    this.#state![1] = inLeft;
+    return this.#check(code, flush, outLeft);
   }
 
   #check(code: number, flush: number, outLeft: number): boolean {
@@ -93,13 +86,13 @@ class Zlib {
 
 function missing(name: string): new () => never {
   return class {
-    constructor() { throw new PlainError(`${name} is not available in a worker; gzip, deflate and deflate-raw are.`); }
+    constructor() { throw new PlainError(`${name} is not available in a worker; gzip, deflate, deflate-raw and brotli are.`); }
   } as unknown as new () => never;
 }
 
 const binding = {
   Zlib,
-  BrotliEncoder: missing("Brotli"), BrotliDecoder: missing("Brotli"),
+  BrotliEncoder, BrotliDecoder,
   ZstdCompress: missing("zstd"), ZstdDecompress: missing("zstd"),
   crc32(data: unknown, start: number): number {
     const bytes = typeof data === "string" ? requireInternal("buffer")["Buffer"].from(data) : data as Uint8Array;
