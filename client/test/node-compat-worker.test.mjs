@@ -136,6 +136,33 @@ test("brotli has no large windows and no dictionaries", async () => {
   assert.deepEqual(await load(text).run(null), [large, large, "Brotli has no dictionaries in a worker: leave out options.dictionary, here and where the bytes come from."]);
 });
 
+test("ciphers that are held count as memory, and odd arguments of what they are made of break nothing", async () => {
+  const imports = "import { createCipheriv } from 'node:crypto';";
+  await endsWith(load(body("const held = []; for (;;) held.push(createCipheriv('aes-256-gcm', Buffer.alloc(32), Buffer.alloc(12)));", imports)).run(null), "exceededMemory");
+  const text = `const c = createCipheriv('aes-256-gcm', Buffer.alloc(32), Buffer.alloc(12)), Base = c[Object.getOwnPropertySymbols(c)[0]].constructor;
+    const odd = [undefined, null, 5, "12", 12.5, {}, { byteLength: 16 }, { byteLength: 32 }, [], Buffer.alloc(16), new Uint8Array(1 << 20), Symbol.iterator];
+    let made = 0, threw = 0;
+    for (const name of ["aes-128-gcm", "aes-256-cbc"]) for (const encrypt of [true, false]) for (const key of odd) for (const iv of odd) for (const tag of odd) {
+      let base; try { base = new Base(encrypt, name, key, iv, tag); made++; } catch { threw++; continue; }
+      for (const method of ["setAAD", "setAuthTag", "setAutoPadding", "update", "getAuthTag", "final", "final", "update", "getAuthTag"]) for (const argument of odd) try { base[method](argument); } catch { threw++; }
+    }
+    return [Base.name, made > 0, threw > 0];`;
+  assert.deepEqual(await load(body(text, imports)).run(null), ["CipherBase", true, true]);
+});
+
+test("a handle of node:zlib's that was not opened, or is used oddly, breaks nothing", async () => {
+  const text = `const odd = [undefined, null, -1, 2, 77, 1.5, {}, "x", Buffer.alloc(100), new Uint32Array(40), () => {}];
+    let threw = 0;
+    for (const { _handle } of [zlib.createGzip(), zlib.createGunzip(), zlib.createBrotliCompress(), zlib.createBrotliDecompress()]) for (const argument of odd) {
+      for (const handle of [new _handle.constructor(1), _handle]) for (const method of ["reset", "params", "writeSync", "close", "reset", "writeSync"]) {
+        try { handle[method](argument, argument, argument, argument, Buffer.alloc(10), argument, argument); } catch { threw++; }
+        try { handle[method](2, Buffer.alloc(1000), 0, 1000, Buffer.alloc(10), 0, 10); } catch { threw++; }
+      }
+    }
+    return threw > 100;`;
+  assert.equal(await load(body(text, "import zlib from 'node:zlib';")).run(null), true);
+});
+
 test("an endless chain of ticks ends as the limit of CPU time, and the worker goes on", async () => {
   const entrypoint = loader.load({ compatibilityDate: "2026-03-01", compatibilityFlags: ["nodejs_compat"], mainModule: "m.js", limits: { cpuMs: 50 }, modules: { "m.js": body("if (input) { const again = () => process.nextTick(again); again(); await new Promise(() => {}); } return 'fine';") } }).getEntrypoint();
   await endsWith(entrypoint.run(true), "exceededCpu");

@@ -161,7 +161,8 @@ void step(const Info& info) {
   auto* isolate = info.GetIsolate();
   auto input = bytesOf(info[2]), output = bytesOf(info[3]);
   auto& stream = StreamHandle::of(info[0]);
-  auto status = stream.step(info[1]->IsInt32() ? info[1].As<v8::Int32>()->Value() : brotli::PROCESS, input, output);
+  auto operation = info[1]->IsUint32() ? info[1].As<v8::Uint32>()->Value() : uint32_t(brotli::PROCESS);
+  auto status = stream.step(operation > brotli::EMIT_METADATA ? brotli::PROCESS : int(operation), input, output);
   if (stream.noMemory()) return throwNoMemory(isolate);
   Local<v8::Value> parts[] = {v8::Integer::New(isolate, int(status)), v8::Number::New(isolate, double(input.size)),
                               v8::Number::New(isolate, double(output.size))};

@@ -24,7 +24,7 @@ const PARTS = [
   "internal/streams/state", "internal/streams/transform", "internal/streams/utils", "internal/streams/writable",
   "internal/webstreams/adapters",
   "internal/async_context_frame", "internal/async_local_storage/async_context_frame", "internal/async_local_storage/run_scope",
-  "diagnostics_channel", "zlib",
+  "diagnostics_channel", "zlib", "internal/crypto/cipher",
 ];
 
 const [, , esbuild, bundle, output] = process.argv;

@@ -13,6 +13,7 @@ std::span<const NativeFunction> bufferNatives();       // buffer.c++
 std::span<const NativeFunction> bufferTextNatives();   // buffer-text.c++
 std::span<const NativeFunction> inspectionNatives();   // inspection.c++
 std::span<const NativeFunction> hashingNatives();      // hashing.c++
+std::span<const NativeFunction> cipheringNatives();    // ciphering.c++
 std::span<const NativeFunction> deflatingNatives();    // deflating.c++
 std::span<const NativeFunction> brotliNatives();       // brotli.c++
 

@@ -7,7 +7,7 @@ namespace glovebox {
 std::span<const NativeFunction> nodeNatives() {
   static const std::vector<NativeFunction> all = [] {
     std::vector<NativeFunction> list;
-    for (auto part : {bufferNatives(), bufferTextNatives(), inspectionNatives(), hashingNatives(), deflatingNatives(), brotliNatives()}) list.insert(list.end(), part.begin(), part.end());
+    for (auto part : {bufferNatives(), bufferTextNatives(), inspectionNatives(), hashingNatives(), deflatingNatives(), brotliNatives(), cipheringNatives()}) list.insert(list.end(), part.begin(), part.end());
     return list;
   }();
   return all;

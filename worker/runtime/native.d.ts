@@ -232,6 +232,17 @@ interface Native {
   // Undefined: OpenSSL refuses the parameters.
   scrypt(password: BufferSource, salt: BufferSource, cost: number, blockSize: number, parallelization: number, memory: number, byteLength: number): ArrayBuffer | undefined;
 
+  // AES a piece at a time. Sizes of keys and IVs are checked before; undefined: OpenSSL refuses. No handle is used after it has finished.
+  cipherOpen(encrypt: boolean, mode: AesMode, key: BufferSource, iv: BufferSource): NodeCipherHandle | undefined;
+  cipherPadding(cipher: NodeCipherHandle, on: boolean): void;
+  cipherAdditional(cipher: NodeCipherHandle, data: BufferSource): boolean;
+  cipherUpdate(cipher: NodeCipherHandle, data: BufferSource): ArrayBuffer | undefined;
+  // What is left, or why it is wrong: OpenSSL's text, reason and library.
+  cipherFinish(cipher: NodeCipherHandle): ArrayBuffer | [text: string, reason: string, library: string] | undefined;
+  // Of GCM: set before finishing what is decrypted, got after finishing what is encrypted.
+  cipherSetTag(cipher: NodeCipherHandle, tag: BufferSource): boolean;
+  cipherGetTag(cipher: NodeCipherHandle, byteLength: number): ArrayBuffer | undefined;
+
   // zlib as node:zlib drives it. `mode`: Node.js's numbers (DEFLATE 1 ... UNZIP 7). Throws a RangeError if memory runs out.
   deflatingOpen(mode: number, windowBits: number, level: number, memoryLevel: number, strategy: number, dictionary: Uint8Array | undefined): NodeZlibHandle;
   // At most 256 kB of input a step: [zlib's code, input left of what it was given, room left].
@@ -282,6 +293,11 @@ type SignatureScheme = 0 | 1 | 2 | 3;
 
 // An asymmetric key: a pair, or the public half.
 type KeyHandle = { readonly key: unique symbol };
+
+type NodeCipherHandle = { readonly nodeCipher: unique symbol };
+
+// GCM, CBC, CTR
+type AesMode = 0 | 1 | 2;
 
 type NodeHashHandle = { readonly nodeHash: unique symbol };
 

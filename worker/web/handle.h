@@ -40,6 +40,6 @@ class Handle {
 
 // One for each kind of handle.
 constexpr v8::EmbedderDataTypeTag DECODER_HANDLE = 1, ZLIB_HANDLE = 2, KEY_HANDLE = 3, DIGEST_HANDLE = 4, NODE_HASH_HANDLE = 5, NODE_ZLIB_HANDLE = 6,
-    NODE_BROTLI_HANDLE = 7;
+    NODE_BROTLI_HANDLE = 7, NODE_CIPHER_HANDLE = 8;
 
 }  // namespace glovebox

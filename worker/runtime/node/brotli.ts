@@ -34,7 +34,7 @@ class BrotliHandle {
   params(): void {}
 
   reset(): void {
-    if (!native.brotliReset(this.#stream!)) this.#fail("Failed to reset stream", -1, "ERR_ZLIB_INITIALIZATION_FAILED");
+    if (!native.brotliReset(this.#opened)) this.#fail("Failed to reset stream", -1, "ERR_ZLIB_INITIALIZATION_FAILED");
   }
 
   close(): void {
@@ -53,14 +53,20 @@ class BrotliHandle {
     });
   }
 
+  // User code can make a handle of its own, and not open it.
+  get #opened(): NodeBrotliHandle {
+    if (this.#stream === undefined) throw new PlainError("This handle has no stream: init() comes first.");
+    return this.#stream;
+  }
+
   // False: it has failed, and said so.
   #run(operation: number, input: Uint8Array | null, inOffset: number, inLength: number, output: Uint8Array, outOffset: number, outLength: number): boolean {
-    const [status, inLeft, outLeft] = runSteps((from, into) => native.brotliStep(this.#stream!, operation, from, into), (result) => result !== FAILED,
+    const [status, inLeft, outLeft] = runSteps((from, into) => native.brotliStep(this.#opened, operation, from, into), (result) => result !== FAILED,
                                                input, inOffset, inLength, output, outOffset, outLength);
     this.#state![0] = outLeft;
     this.#state![1] = inLeft;
     if (status === FAILED) {
-      const error = native.brotliError(this.#stream!);
+      const error = native.brotliError(this.#opened);
       return error === undefined ? this.#fail("Compression failed", -1, "ERR_BROTLI_COMPRESSION_FAILED") : this.#fail("Decompression failed", error[0], `ERR_${error[1]}`);
     }
     // Not if it was a step's part of the input that was too short.

@@ -1,6 +1,7 @@
-// node:crypto: digests, HMAC, randomness, what is derived of passwords, and the web's crypto. There are no ciphers, signatures and key
+// node:crypto: digests, HMAC, AES, randomness, what is derived of passwords, and the web's crypto. There are no signatures and key
 // objects: crypto.webcrypto.subtle has those.
 
+import { CIPHERS } from "./cipher.ts";
 import { requireInternal } from "./library.ts";
 import type { Exports } from "./library.ts";
 import { nextTick } from "./ticks.ts";
@@ -285,16 +286,19 @@ const withCallback = (name: string, sync: (...args: any[]) => unknown) => define
   nextTick(callback, null, value);
 }, "name", { value: name }) as Function;
 
-const UNAVAILABLE = ["createCipheriv", "createDecipheriv", "createSign", "createVerify", "createDiffieHellman", "createDiffieHellmanGroup", "createECDH", "createSecretKey", "createPublicKey",
+const UNAVAILABLE = ["createSign", "createVerify", "createDiffieHellman", "createDiffieHellmanGroup", "createECDH", "createSecretKey", "createPublicKey",
                      "createPrivateKey", "diffieHellman", "generateKey", "generateKeySync", "generateKeyPair", "generateKeyPairSync", "generatePrime",
                      "generatePrimeSync", "checkPrime", "checkPrimeSync", "getDiffieHellman", "privateDecrypt", "privateEncrypt", "publicDecrypt",
                      "publicEncrypt", "sign", "verify", "X509Certificate", "KeyObject"];
 
 export function nodeCrypto(): Exports {
   const { Hash, Hmac } = makeClasses();
+  const { Cipheriv, Decipheriv, getCipherInfo } = requireInternal("internal/crypto/cipher");
   const webcrypto = (globalThis as Exports)["crypto"];
   const exports: Exports = {
-    Hash, Hmac,
+    Hash, Hmac, Cipheriv, Decipheriv, getCipherInfo,
+    createCipheriv: (cipher: unknown, key: unknown, iv: unknown, options?: object) => new Cipheriv(cipher, key, iv, options),
+    createDecipheriv: (cipher: unknown, key: unknown, iv: unknown, options?: object) => new Decipheriv(cipher, key, iv, options),
     createHash: (algorithm: unknown, options?: object) => new Hash(algorithm, options),
     createHmac: (algorithm: unknown, key: unknown, options?: object) => new Hmac(algorithm, key, options),
     hash(algorithm: unknown, data: unknown, options: unknown = "hex"): unknown {
@@ -302,7 +306,7 @@ export function nodeCrypto(): Exports {
       return new Hash(algorithm).update(data).digest(encoding);
     },
     getHashes: () => [...HASHES],
-    getCiphers: () => [],
+    getCiphers: () => [...CIPHERS],
     getCurves: () => [],
     getFips: () => 0,
     constants: {},

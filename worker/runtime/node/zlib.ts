@@ -33,12 +33,12 @@ class Zlib {
   }
 
   params(level: number, strategy: number): void {
-    const result = native.deflatingParams(this.#stream!, level, strategy);
+    const result = native.deflatingParams(this.#opened, level, strategy);
     if (result !== Z_OK) this.#fail("Failed to set parameters", result);
   }
 
   reset(): void {
-    if (native.deflatingReset(this.#stream!) !== Z_OK) this.#fail("Failed to reset stream", -2);
+    if (native.deflatingReset(this.#opened) !== Z_OK) this.#fail("Failed to reset stream", -2);
   }
 
   close(): void {
@@ -57,9 +57,15 @@ class Zlib {
     });
   }
 
+  // User code can make a handle of its own, and not open it.
+  get #opened(): NodeZlibHandle {
+    if (this.#stream === undefined) throw new PlainError("This handle has no stream: init() comes first.");
+    return this.#stream;
+  }
+
   // False: it has failed, and said so.
   #run(flush: number, input: Uint8Array | null, inOffset: number, inLength: number, output: Uint8Array, outOffset: number, outLength: number): boolean {
-    const [code, inLeft, outLeft] = runSteps((from, into) => native.deflatingStep(this.#stream!, flush, from, into), (result) => result === Z_OK || result === Z_BUF_ERROR,
+    const [code, inLeft, outLeft] = runSteps((from, into) => native.deflatingStep(this.#opened, flush, from, into), (result) => result === Z_OK || result === Z_BUF_ERROR,
                                              input, inOffset, inLength, output, outOffset, outLength);
     this.#state![0] = outLeft;
     this.#state![1] = inLeft;
@@ -74,7 +80,7 @@ class Zlib {
         return true;
       case Z_STREAM_END: return true;
       case Z_NEED_DICT: return this.#fail(this.#hasDictionary ? "Bad dictionary" : "Missing dictionary", code);
-      default: return this.#fail(native.deflatingMessage(this.#stream!) ?? "Zlib error", code);
+      default: return this.#fail(native.deflatingMessage(this.#opened) ?? "Zlib error", code);
     }
   }
 

@@ -1,5 +1,6 @@
 // AES in its four modes.
 
+#include "worker/web/crypto/cipher.h"
 #include "worker/web/crypto/natives.h"
 #include "worker/web/crypto/openssl.h"
 
@@ -9,9 +10,7 @@ namespace {
 constexpr size_t BLOCK = 16;
 constexpr size_t PIECE_BYTES = 16u << 20;   // OpenSSL counts in int
 
-enum Mode { GCM, CBC, CTR, KW };
-
-const EVP_CIPHER* cipherOf(Mode mode, size_t keyBytes) {
+const EVP_CIPHER* cipherOf(AesMode mode, size_t keyBytes) {
   switch (mode) {
     case GCM: return keyBytes == 16 ? EVP_aes_128_gcm() : keyBytes == 24 ? EVP_aes_192_gcm() : EVP_aes_256_gcm();
     case CBC: return keyBytes == 16 ? EVP_aes_128_cbc() : keyBytes == 24 ? EVP_aes_192_cbc() : EVP_aes_256_cbc();
@@ -41,7 +40,7 @@ bool finish(EVP_CIPHER_CTX* context, unsigned char*& to) {
   return true;
 }
 
-OwnedCipherContext start(Mode mode, Direction direction, Bytes key, Bytes iv) {
+OwnedCipherContext start(AesMode mode, Direction direction, Bytes key, Bytes iv) {
   OwnedCipherContext context(EVP_CIPHER_CTX_new());
   if (context == nullptr || (key.size != 16 && key.size != 24 && key.size != 32)) return nullptr;
   auto* cipher = cipherOf(mode, key.size);
@@ -144,6 +143,10 @@ void aesKw(const Info& info) {
 constexpr NativeFunction NATIVES[] = {{"aesGcm", aesGcm}, {"aesCbc", aesCbc}, {"aesCtr", aesCtr}, {"aesKw", aesKw}};
 
 }  // namespace
+
+OwnedCipherContext startAes(AesMode mode, bool encrypts, Bytes key, Bytes iv) {
+  return start(mode, encrypts ? Direction::ENCRYPT : Direction::DECRYPT, key, iv);
+}
 
 std::span<const NativeFunction> cipherNatives() { return NATIVES; }
 
