@@ -18,7 +18,7 @@ World* theWorld = nullptr;
 uint64_t workersCpuMs() { return test::workersCpuMs(static_cast<pid_t>(theWorld->statusNumber("zygote.wardenPid"))); }
 
 // What is not the program's: its worker's start, the fork that fills the pool again, a grain for each process.
-constexpr uint64_t ALLOWANCE_MS = 60;
+constexpr uint64_t ALLOWANCE_MS = 120;
 
 class HostileProgramTest: public testing::TestWithParam<HostileProgram> {
  protected:

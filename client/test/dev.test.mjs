@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, realpathSync, writeFileSync } from "node:fs";
+import { cpSync, realpathSync, renameSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import path from "node:path";
 import { text } from "node:stream/consumers";
@@ -37,7 +37,11 @@ async function dev(folder, ...flags) {
 function project(source, config = {}) {
   const folder = temporaryFolder("dev");
   writeFileSync(path.join(folder, "wrangler.jsonc"), JSON.stringify({ name: "written", main: "index.ts", compatibility_date: "2026-04-15", ...config }));
-  const write = (text) => writeFileSync(path.join(folder, "index.ts"), text);
+  // Whole, as editors do it: half a file may be a program, too.
+  const write = (text) => {
+    writeFileSync(path.join(folder, ".index.ts.new"), text);
+    renameSync(path.join(folder, ".index.ts.new"), path.join(folder, "index.ts"));
+  };
   write(source);
   return { folder, write };
 }
