@@ -13,6 +13,8 @@
 
 #include <vector>
 
+#include "worker/packet.h"
+
 namespace glovebox {
 namespace {
 
@@ -80,39 +82,6 @@ void endWithParent() {
   alarm(TRIAL_SECONDS_MAX);
 }
 
-bool sendDescriptor(int socket, int fd) {
-  char nothing = 0;
-  iovec data{&nothing, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  auto* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  memcpy(CMSG_DATA(header), &fd, sizeof fd);
-  return sendmsg(socket, &message, MSG_NOSIGNAL) == 1;
-}
-
-int receiveDescriptor(int socket) {
-  char nothing;
-  iovec data{&nothing, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != 1) return -1;
-  auto* header = CMSG_FIRSTHDR(&message);
-  int fd = -1;
-  if (header != nullptr && header->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(header), sizeof fd);
-  return fd;
-}
-
 }  // namespace
 
 void LoadPages::learn(const std::function<void(int socket)>& serve) {
@@ -127,7 +96,8 @@ void LoadPages::learn(const std::function<void(int socket)>& serve) {
   if (worker == 0) {
     endWithParent();
     int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    if (pagemap < 0 || !sendDescriptor(report[1], pagemap)) _exit(1);
+    char nothing = 0;
+    if (pagemap < 0 || !sendPacket(report[1], &nothing, sizeof nothing, pagemap)) _exit(1);
     close(pagemap);
     serve(line[1]);
     _exit(1);
@@ -136,7 +106,9 @@ void LoadPages::learn(const std::function<void(int socket)>& serve) {
   if (client == 0) {
     endWithParent();
     close(line[1]);
-    int pagemap = receiveDescriptor(report[0]);
+    int pagemap;
+    char nothing;
+    receivePacket(report[0], &nothing, sizeof nothing, pagemap);
     auto all = mappings();
     std::vector<uint64_t> before, after;
     if (pagemap < 0) _exit(1);

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -23,6 +22,7 @@
 #include "worker/engine/node-npm/hot-pages.h"
 #include "worker/engine/random.h"
 #include "worker/load-pages.h"
+#include "worker/packet.h"
 #include "worker/script-host.h"
 #include "worker/server.h"
 #include "worker/web/crypto/openssl.h"
@@ -44,48 +44,7 @@ constexpr size_t FILTER_LENGTH_MAX = BPF_MAXINSNS;
 constexpr int WARM_ROUNDS = 40;
 
 template <typename Record>
-bool sendRecord(const Record& record, int fd = -1) {
-  iovec data{const_cast<Record*>(&record), sizeof record};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  if (fd >= 0) {
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    auto* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(header), &fd, sizeof fd);
-  }
-  ssize_t sent;
-  do {
-    sent = sendmsg(CONTROL, &message, MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  return sent == ssize_t(sizeof record);
-}
-
-// Bytes of the packet, 0 at end-of-file. `fd` receives the one descriptor it carried, or -1.
-size_t receiveRecord(void* buffer, size_t size, int& fd) {
-  fd = -1;
-  iovec data{buffer, size};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  ssize_t got;
-  do {
-    got = recvmsg(CONTROL, &message, MSG_CMSG_CLOEXEC);
-  } while (got < 0 && errno == EINTR);
-  if (got <= 0) return 0;
-  for (auto* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
-    if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(header), sizeof fd);
-  }
-  return size_t(got);
-}
+bool sendRecord(const Record& record, int fd = -1) { return sendPacket(CONTROL, &record, sizeof record, fd); }
 
 StepResult failed(Step step, int error, uint32_t detail = 0) { return {step, error, detail}; }
 
@@ -141,7 +100,7 @@ class Zygote {
     for (;;) {
       zygote::Spawn spawn;
       int socket;
-      size_t size = receiveRecord(&spawn, sizeof spawn, socket);
+      size_t size = receivePacket(CONTROL, &spawn, sizeof spawn, socket);
       if (size == 0) return zygote::EXIT_DISCONNECTED;
       if (size != sizeof spawn || spawn.type != zygote::RecordType::SPAWN || socket < 0) return zygote::EXIT_PROTOCOL;
       fork(spawn, socket);
@@ -276,7 +235,7 @@ int runZygote(const std::string& snapshotPath) {
   prepareProcess();
   std::vector<char> packet(sizeof(zygote::Configure) + FILTER_LENGTH_MAX * sizeof(sock_filter));
   int fd;
-  size_t size = receiveRecord(packet.data(), packet.size(), fd);
+  size_t size = receivePacket(CONTROL, packet.data(), packet.size(), fd);
   zygote::Configure configure;
   if (size < sizeof configure) return size == 0 ? zygote::EXIT_DISCONNECTED : zygote::EXIT_PROTOCOL;
   memcpy(&configure, packet.data(), sizeof configure);
