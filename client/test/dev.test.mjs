@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, realpathSync, renameSync, writeFileSync } from "node:fs";
+import { cpSync, realpathSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import path from "node:path";
 import { text } from "node:stream/consumers";
@@ -37,11 +37,8 @@ async function dev(folder, ...flags) {
 function project(source, config = {}) {
   const folder = temporaryFolder("dev");
   writeFileSync(path.join(folder, "wrangler.jsonc"), JSON.stringify({ name: "written", main: "index.ts", compatibility_date: "2026-04-15", ...config }));
-  // Whole, as editors do it: half a file may be a program, too.
-  const write = (text) => {
-    writeFileSync(path.join(folder, ".index.ts.new"), text);
-    renameSync(path.join(folder, ".index.ts.new"), path.join(folder, "index.ts"));
-  };
+  // In place: for a moment the file is empty.
+  const write = (text) => writeFileSync(path.join(folder, "index.ts"), text);
   write(source);
   return { folder, write };
 }
@@ -188,13 +185,24 @@ test("no request fails while the code changes a hundred times", async (context) 
   assert.ok(seen.size > 2, `only ${[...seen]} were seen`);
 });
 
-test("code that cannot be loaded is told, and the code before it goes on", async () => {
+const UNUSABLE = [
+  ["export default { fetch() { return ??? } };", /^not reloaded: .*index\.ts:1:\d+/m],
+  ["", /^not reloaded: 'written' cannot serve: .*Worker has no default entrypoint\. Requests go to export default/m],
+  ["export default { answer: 42 };", /^not reloaded: 'written' cannot serve: .* does not export a fetch\(\) function/m],
+  ["type Name = string; let a: Name; throw new RangeError('at once'); export default {};", /^not reloaded: 'written' cannot serve: [^]*RangeError: at once\n +at index\.ts:1:40$/m],
+  ["for (;;); export default {};", /^not reloaded: 'written' cannot serve: .* CPU time .* \(exceededCpu\)$/m],
+];
+
+test("code that cannot serve is told, and the code before it goes on", async () => {
   const { folder, write } = project(answering("good"));
   const server = await dev(folder);
   assert.equal((await get(server.url)).body, "good");
-  write("export default { fetch() { return ??? } };");
-  await server.says(/^not reloaded: .*index\.ts:1:\d+/m);
-  assert.equal((await get(server.url)).body, "good");
+  for (const [source, pattern] of UNUSABLE) {
+    server.words = "";
+    write(source);
+    await server.says(pattern);
+    assert.deepEqual(await get(server.url), { status: 200, body: "good" });
+  }
   write(answering("better"));
   await server.says(/^reloaded$/m);
   assert.equal((await get(server.url)).body, "better");
@@ -239,8 +247,12 @@ test("a stack that an attacker wrote is shown as it is, but for places of the pr
   assert.equal((await get(server.url)).status, 500);
 });
 
-test("a project that is not there, and an address that cannot be had, are told before anything starts", async () => {
-  for (const [words, pattern] of [[["dev", "/nowhere"], /nowhere/], [["dev", path.join(ROOT, "examples/agent-sandbox"), "--listen", "127.0.0.1"], /HOST:PORT/]]) {
+test("a project that is not there or cannot serve, and an address that cannot be had, are told before anything starts", async () => {
+  for (const [words, pattern] of [
+    [["dev", "/nowhere"], /nowhere/],
+    [["dev", project("export const answer = 42;").folder], /'written' cannot serve: .*Worker has no default entrypoint\. Requests go to export default/],
+    [["dev", path.join(ROOT, "examples/agent-sandbox"), "--listen", "127.0.0.1"], /HOST:PORT/],
+  ]) {
     const child = spawn(process.env.GLOVEBOX_COMMAND, words, { stdio: ["ignore", "ignore", "pipe"] });
     let errors = "";
     child.stderr.setEncoding("utf8").on("data", (text) => { errors += text; });

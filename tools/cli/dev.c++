@@ -43,8 +43,8 @@ int dev(const DevOptions& options) {
     EgressService egress(session, installation, options.supervisor);
     host.sendRequestsTo([&egress](const project::ProjectConfig& config) { return egress.outboundOf(config); });
     host.bundleWith(bundler);
-    http::DevServer server(session.port(), host, {[&]() { return readProjects(options.project, options.with); },
-                                                  [&](const char* level, std::string words) { log.say(level, std::move(words)); }});
+    http::DevServer server(session.port(), host, mapper, {[&]() { return readProjects(options.project, options.with); },
+                                                          [&](const char* level, std::string words) { log.say(level, std::move(words)); }});
     KJ_IF_MAYBE(failure, server.load().wait(session.waitScope())) throw *failure;
 
     auto front = http::newFront(session.port().getTimer(), {counts, [&server]() { return server.backend(); },

@@ -63,10 +63,7 @@ int serveProject(const ServeOptions& options) {
     if (loaded.is<Failure>()) throw loaded.get<Failure>();
     auto hosted = loaded.get<project::HostedWorker>();
     auto entrypoint = hosted.worker.getEntrypointRequest().send().getEntrypoint();
-    KJ_IF_MAYBE(failure, http::probeHandler(entrypoint, name).wait(session.waitScope())) {
-      KJ_IF_MAYBE(mapping, mapper.tryMap(failure->what(), hosted.origins)) throw Failure(failure->code(), mapping->wait(session.waitScope()));
-      throw *failure;
-    }
+    KJ_IF_MAYBE(failure, http::probeHandler(entrypoint, name, mapper, hosted.origins).wait(session.waitScope())) throw *failure;
 
     auto front = http::newFront(session.port().getTimer(), {counts, [&]() { return http::Backend{entrypoint, {}, hosted.origins}; },
                                                             [&log, &lines, name](http::Answered answered) { log.write(lines, name, kj::mv(answered)); }});

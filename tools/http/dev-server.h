@@ -1,12 +1,13 @@
 #pragma once
 // A project that answers HTTP while it is being written: its worker is loaded anew whenever a file of it changes. Requests that are
-// under way end in the worker that they began in; the next ones go to the new one. While the files cannot be loaded, the worker of
-// before goes on answering.
+// under way end in the worker that they began in; the next ones go to the new one. While the files cannot be loaded, or do not export
+// a handler, the worker of before goes on answering.
 //
 // Runs in the command's process, on its supervisor's loop. Requests and answers do not pass here, but the front (tools/http/front.h).
 
 #include <kj/async.h>
 #include <kj/function.h>
+#include <kj/one-of.h>
 #include <kj/refcount.h>
 
 #include <string>
@@ -17,6 +18,7 @@
 #include "tools/http/front.h"
 #include "tools/project/folder-watch.h"
 #include "tools/project/project-host.h"
+#include "tools/project/stack-mapper.h"
 
 namespace glovebox::http {
 
@@ -30,10 +32,10 @@ class DevServer {
   };
 
   // All outlive it.
-  DevServer(UvEventPort& port, project::ProjectHost& host, Hooks hooks);
+  DevServer(UvEventPort& port, project::ProjectHost& host, project::StackMapper& mapper, Hooks hooks);
   KJ_DISALLOW_COPY(DevServer);
 
-  // Loads the project for the first time. What keeps it from that, if anything does.
+  // Loads the project for the first time. What keeps it from that, if anything does: its modules are evaluated now, too.
   kj::Promise<kj::Maybe<cli::Failure>> load();
   // Never resolves; dropping it ends it.
   kj::Promise<void> reloadOnChanges();
@@ -52,12 +54,13 @@ class DevServer {
 
   UvEventPort& port_;
   project::ProjectHost& host_;
+  project::StackMapper& mapper_;
   Hooks hooks_;
   project::FolderWatch watch_;
   kj::Maybe<kj::Own<Generation>> current_;
 
-  kj::Promise<project::HostWorker> loadWorker();
-  void use(project::HostedWorker hosted);
+  using Loaded = kj::OneOf<kj::Own<Generation>, cli::Failure>;
+  kj::Promise<Loaded> tryLoad();
 };
 
 }  // namespace glovebox::http

@@ -6,8 +6,13 @@
 namespace glovebox::http {
 namespace {
 
-// In the runtime's words (ipc/js/fetch.ts).
+// In the runtime's words (ipc/js/fetch.ts, worker/runtime/).
 constexpr std::string_view HANDLER_IS_MISSING = "does not export a fetch() function";
+constexpr std::string_view ENTRYPOINT_IS_MISSING = "Worker has no default entrypoint.";
+
+bool isNothingToCall(const std::string& words) {
+  return words.find(HANDLER_IS_MISSING) != std::string::npos || words.find(ENTRYPOINT_IS_MISSING) != std::string::npos;
+}
 
 kj::Maybe<cli::Failure> judge(const CallOutcome& outcome, const std::string& name) {
   auto what = "'" + name + "' cannot serve: ";
@@ -18,7 +23,7 @@ kj::Maybe<cli::Failure> judge(const CallOutcome& outcome, const std::string& nam
   if (outcome.is<CallValue>()) return nullptr;
   auto words = cli::describeThrown(outcome.get<CallThrown>().graph);
   words = words.substr(0, words.find("\n    at "));   // the runtime's own places
-  if (words.find(HANDLER_IS_MISSING) != std::string::npos) words += " Requests go to export default { async fetch(request, env, ctx) { ... } }";
+  if (isNothingToCall(words)) words += " Requests go to export default { async fetch(request, env, ctx) { ... } }";
   return cli::Failure(cli::EXIT_CODE_CODE_ERROR, what + words);
 }
 
@@ -37,6 +42,17 @@ kj::Promise<kj::Maybe<cli::Failure>> probeHandler(rpc::Target::Client entrypoint
             [name](kj::Exception&& exception) -> kj::Maybe<cli::Failure> {
               return cli::Failure(cli::EXIT_CODE_UNAVAILABLE, "'" + name + "' cannot serve: " + exception.getDescription().cStr());
             });
+}
+
+kj::Promise<kj::Maybe<cli::Failure>> probeHandler(rpc::Target::Client entrypoint, std::string name, project::StackMapper& mapper, cli::ModuleOrigins origins) {
+  return probeHandler(kj::mv(entrypoint), std::move(name)).then([&mapper, origins](kj::Maybe<cli::Failure>&& failure) -> kj::Promise<kj::Maybe<cli::Failure>> {
+    KJ_IF_MAYBE(known, failure) {
+      KJ_IF_MAYBE(mapping, mapper.tryMap(known->what(), origins)) {
+        return mapping->then([code = known->code()](std::string&& words) -> kj::Maybe<cli::Failure> { return cli::Failure(code, words); });
+      }
+    }
+    return kj::mv(failure);
+  });
 }
 
 }  // namespace glovebox::http
