@@ -83,8 +83,9 @@ ValueGraph toolArguments(uint64_t id) {
 
 }  // namespace
 
-WorkerSource rehearsedSource(unsigned round, uint64_t stub) {
+WorkerSource rehearsedSource(WarmUp how, unsigned round, uint64_t stub) {
   WorkerSource source;
+  if (how == WarmUp::ZYGOTE) source.compatibilityFlags = {"nodejs_compat", "nodejs_compat_populate_process_env"};
   source.mainModule = "rehearsal.js";
   source.modules.push_back({ModuleSource::Kind::JS, "rehearsal.js", "// " + std::to_string(round) + R"(
     import { WorkerEntrypoint } from "cloudflare:workers";

@@ -12,7 +12,7 @@ namespace glovebox {
 
 // The module's text differs with each round, so that V8 parses and compiles it instead of finding it in a cache. `stub` and
 // `argument` are numbers for the two capabilities that it is handed.
-WorkerSource rehearsedSource(unsigned round, uint64_t stub);
+WorkerSource rehearsedSource(WarmUp how, unsigned round, uint64_t stub);
 std::vector<CallRequest> rehearsedCalls(WarmUp how, uint64_t argument);
 
 // What each call of the module's is answered.

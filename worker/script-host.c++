@@ -44,7 +44,8 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     for (auto [name, to] : {std::pair{"invoke", &invoke_}, {"deliver", &deliver_}, {"answered", &answered_}, {"begin", &begin_},
                             {"setMain", &setMain_}, {"ownerOfExport", &ownerOfExport_}, {"ownerOfCall", &ownerOfCall_},
                             {"released", &released_}, {"dropReceived", &dropReceived_}, {"isAwaiting", &isAwaiting_},
-                            {"abandoned", &abandoned_}, {"forgetAll", &forgetAll_}, {"runTicks", &runTicks_}}) {
+                            {"abandoned", &abandoned_}, {"forgetAll", &forgetAll_}, {"runTicks", &runTicks_},
+                            {"forgetNode", &forgetNode_}}) {
       to->Reset(isolate_, engine_.hooks()->Get(context, string(name)).ToLocalChecked().As<v8::Function>());
     }
     engine_.calls = this;
@@ -68,7 +69,7 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     v8::Local<v8::Value> console, log;
     bool hasConsole = context->Global()->Get(context, string("console")).ToLocal(&console) &&
                       console.As<v8::Object>()->Get(context, string("log")).ToLocal(&log);
-    start(rehearsedSource(++warmRounds_, newId()));
+    start(rehearsedSource(how, ++warmRounds_, newId()));
     for (auto& request : rehearsedCalls(how, newId())) call(std::move(request));
     for (size_t i = 0; i < actions_.size(); ++i) {
       if (actions_[i].kind == HostAction::Kind::CALL) answered(uint64_t(actions_[i].id), rehearsedAnswer());
@@ -82,6 +83,7 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     engine_.timers.clearAll();
     engine_.logs.clear();
     forgetAll();
+    (void)callFunction(forgetNode_, {});
     actions_.clear();
     startFailure_ = {};
     modules_ = nullptr;
@@ -721,7 +723,7 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
   policy::Profile profile_;
   std::unique_ptr<Modules> modules_;
   v8::Global<v8::Function> invoke_, deliver_, answered_, begin_, setMain_, ownerOfExport_, ownerOfCall_, released_, dropReceived_,
-      isAwaiting_, abandoned_, forgetAll_, runTicks_;
+      isAwaiting_, abandoned_, forgetAll_, runTicks_, forgetNode_;
   std::unordered_set<CallId> calls_;   // to us, unanswered
   std::vector<HostAction> actions_;
   std::vector<Rejection> rejections_;          // nobody has handled them so far

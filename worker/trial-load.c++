@@ -10,24 +10,56 @@ namespace glovebox {
 
 namespace {
 
-// As agents write it, and unlike what a worker rehearses (worker/rehearsal.c++).
+// Of the size and the kind that programs around an agent's code have, and unlike what a worker rehearses (worker/rehearsal.c++).
 constexpr const char* PROGRAM = R"(
-  const LIMIT = 10;
+  import { WorkerEntrypoint } from "cloudflare:workers";
+  const TAG = "__tagged__", LIMIT = 10;
   function describe(item, index) {
     return { index, label: `${item}:${index}`, size: String(item).length };
   }
-  export default {
-    async run(input, env, ctx) {
-      const items = Array.isArray(input) ? input : Object.values(input ?? {});
-      const result = [];
-      for (const [index, item] of items.slice(0, LIMIT).entries()) {
-        result.push(describe(item, index));
+  export class Helper extends WorkerEntrypoint {
+    async help(topic) { return `${topic}: ${this.env.HELP ?? "none"}`; }
+  }
+  export default class Agent extends WorkerEntrypoint {
+    async run(tools = {}, input = {}) {
+      const lines = [];
+      console.log = (...words) => { lines.push(words.map(String).join(" ")); };
+      console.warn = (...words) => { lines.push("warning: " + words.map(String).join(" ")); };
+      console.error = (...words) => { lines.push("error: " + words.map(String).join(" ")); };
+      const write = (value) => JSON.stringify(value, (key, nested) => nested instanceof Uint8Array ? { [TAG]: btoa(String.fromCharCode(...nested)) } : nested);
+      const read = (text) => JSON.parse(text, (key, nested) => nested && typeof nested === "object" && TAG in nested ? atob(nested[TAG]) : nested);
+      const toolbox = new Proxy({}, {
+        get: (target, name) => {
+          if (Object.prototype.hasOwnProperty.call(target, name)) return target[name];
+          if (typeof name !== "string") return undefined;
+          return async (...args) => {
+            const data = read(await tools.toolbox.call(String(name), write(args)));
+            if (data.error) throw new Error(data.error);
+            return data.result;
+          };
+        },
+      });
+      const program = async () => {
+        const items = Array.isArray(input) ? input : Object.values(input ?? {});
+        const result = [];
+        for (const [index, item] of items.slice(0, LIMIT).entries()) result.push(describe(item, index));
+        let total = result.reduce((sum, { size }) => sum + size, 0);
+        for (let i = 1; i <= 3; i++) total = await toolbox.add({ a: total, b: i });
+        console.log("added", total);
+        return { ok: total > 0, total, result, message: "done", at: Date.now() };
+      };
+      try {
+        const result = await Promise.race([
+          program(),
+          new Promise((resolve, reject) => setTimeout(() => reject(new Error("too late")), 60000)),
+        ]);
+        return { result, lines };
+      } catch (error) {
+        lines.push(error.message);
+        throw error;
       }
-      const total = result.reduce((sum, { size }) => sum + size, 0);
-      await Promise.resolve();
-      return { ok: total > 0, total, result, message: "done", at: Date.now() };
-    },
-  };
+    }
+  }
 )";
 
 class Console final: public rpc::Console::Server {
@@ -35,19 +67,36 @@ class Console final: public rpc::Console::Server {
   kj::Promise<void> write(WriteContext) override { return kj::READY_NOW; }
 };
 
+class Tool final: public rpc::Target::Server {
+ protected:
+  kj::Promise<void> call(CallContext context) override {
+    context.getResults().initValue().initValue().initNodes(1)[0].setText(R"({"result":3})");
+    return kj::READY_NOW;
+  }
+};
+
+// ({ toolbox: the tool }, { input: 42 })
 ValueGraph arguments() {
   using Kind = ValueNode::Kind;
   ValueGraph graph;
-  graph.nodes.resize(4);
-  graph.nodes[0].kind = Kind::ARRAY;
-  graph.nodes[0].length = 1;
-  graph.nodes[0].items = {1};
-  graph.nodes[1].kind = Kind::OBJECT;
-  graph.nodes[1].properties = {{2, 3}};
-  graph.nodes[2].kind = Kind::TEXT;
-  graph.nodes[2].bytes = "input";
-  graph.nodes[3].kind = Kind::NUMBER;
-  graph.nodes[3].number = 42;
+  graph.nodes.resize(7);
+  auto& nodes = graph.nodes;
+  nodes[0].kind = Kind::ARRAY;
+  nodes[0].length = 2;
+  nodes[0].items = {1, 2};
+  nodes[1].kind = Kind::OBJECT;
+  nodes[1].properties = {{3, 4}};
+  nodes[2].kind = Kind::OBJECT;
+  nodes[2].properties = {{5, 6}};
+  nodes[3].kind = Kind::TEXT;
+  nodes[3].bytes = "toolbox";
+  nodes[4].kind = Kind::EXTERNAL;
+  nodes[4].ref = 0;
+  nodes[5].kind = Kind::TEXT;
+  nodes[5].bytes = "input";
+  nodes[6].kind = Kind::NUMBER;
+  nodes[6].number = 42;
+  graph.externals.push_back({ValueExternal::Kind::STUB, false, 0, ""});
   return graph;
 }
 
@@ -65,6 +114,7 @@ void tryLoad(int socket, const std::function<void()>& warmed, const std::functio
   start.setConsole(kj::heap<Console>());
   auto code = start.initCode();
   code.setCompatibilityDate("2026-01-01");
+  code.initCompatibilityFlags(1).set(0, "nodejs_compat");
   code.setMainModule("agent.js");
   auto module = code.initModules(1)[0];
   module.setName("agent.js");
@@ -73,7 +123,8 @@ void tryLoad(int socket, const std::function<void()>& warmed, const std::functio
   auto get = worker.getEntrypointRequest();
   auto call = get.send().getEntrypoint().callRequest();
   call.initPath(1).set(0, "run");
-  writePayload(arguments(), call.getOperation().initInvoke());
+  writePayload(arguments(), call.getOperation().initInvoke(), wire::PAYLOAD_BYTES_MAX,
+               [](const ValueExternal&) -> capnp::Capability::Client { return rpc::Target::Client(kj::heap<Tool>()); });
   auto answer = call.send().wait(io.waitScope);
   KJ_REQUIRE(answer.isValue(), "the program on trial failed");
   called();

@@ -304,6 +304,28 @@ TEST(Zygote, KnowsWhichPagesALoadWillTouch) {
   EXPECT_LT(zygote.ready.loadPages, 256u);   // each costs an idle worker 4 kB
 }
 
+// Rehearsals give their code Node.js's globals, and log.
+TEST(Zygote, NothingOfARehearsalIsLeft) {
+  constexpr const char* SHOW = R"(
+    const show = (object) => Reflect.ownKeys(object).map((key) => {
+      const { value, get, writable, enumerable, configurable } = Object.getOwnPropertyDescriptor(object, key);
+      return [key, typeof value, typeof value === "function" ? value.name + String(value) : "", typeof get, writable, enumerable, configurable].map(String).join(" ");
+    });
+    export default { show() { return [...show(globalThis), ...show(console), typeof setTimeout(() => {}, 0), typeof process].join("\n"); } };
+  )";
+  JailedZygote zygote;
+  NEEDS_JAIL(zygote);
+  auto shownBy = [&](WorkerUnderTest&& worker) {
+    EXPECT_TRUE(worker.start(SHOW));
+    return worker.call("show", {number(1)});
+  };
+  auto expected = shownBy(WorkerUnderTest());
+  ASSERT_EQ(expected.kind, "value") << expected.shown;
+  EXPECT_GT(expected.shown.size(), 4'000u);
+  EXPECT_NE(expected.shown.find("number\nundefined"), std::string::npos) << expected.shown;
+  EXPECT_EQ(shownBy(WorkerUnderTest(zygote.spawn())), expected);
+}
+
 TEST(Zygote, ASealedWorkerDoesOrdinaryWork) {
   JailedZygote zygote;
   NEEDS_JAIL(zygote);

@@ -350,6 +350,8 @@ interface Hooks {
   forgetAll(): void;
   // What process.nextTick() has queued.
   runTicks(): void;
+  // A rehearsal is over: Node.js's globals are not there.
+  forgetNode(): void;
   // What `specifier` names in Node.js; undefined: nothing, or this worker does not have it.
   nodeModule(specifier: string): object | undefined;
 

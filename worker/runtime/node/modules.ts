@@ -11,6 +11,7 @@ import type { Exports } from "./library.ts";
 import { os } from "./os.ts";
 import { finishProcess, installProcess } from "./process.ts";
 import { timers, timersPromises } from "./timers.ts";
+import { installTimers } from "../timers.ts";
 import { unsupported, unsupportedNames } from "./unsupported.ts";
 import { webStreams } from "./stream-web.ts";
 import { URL } from "../url.ts";
@@ -109,4 +110,11 @@ export function exposeNodeGlobals(globalTimers: boolean): void {
   expose("setInterval", timers["setInterval"]);
   expose("clearTimeout", timers["clearTimeout"]);
   expose("clearInterval", timers["clearInterval"]);
+}
+
+// As if they had not been exposed.
+export function hideNodeGlobals(): void {
+  const hidden = ["Buffer", "process", "global", "setImmediate", "clearImmediate"];
+  for (let i = 0; i < hidden.length; i++) Reflect.deleteProperty(globalThis, hidden[i]!);
+  installTimers();
 }

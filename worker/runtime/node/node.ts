@@ -1,7 +1,7 @@
 // Node.js in a worker that asks for it: nothing of this can be seen in another.
 
 import { NODE_GLOBAL_TIMERS, NODE_MODULES, NODE_PROCESS_ENV } from "./compatibility.ts";
-import { exposeNodeGlobals, nodeModule } from "./modules.ts";
+import { exposeNodeGlobals, hideNodeGlobals, nodeModule } from "./modules.ts";
 import { populateEnv } from "./process.ts";
 import { runTicks } from "./ticks.ts";
 
@@ -19,5 +19,9 @@ export function beginNode(wanted: number, env: unknown): void {
 
 export const nodeHooks = {
   runTicks,
+  forgetNode(): void {
+    if (available) hideNodeGlobals();
+    available = false;
+  },
   nodeModule: (specifier: string): object | undefined => available ? nodeModule(specifier) : undefined,
 };
