@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 namespace glovebox {
 namespace {
 
@@ -43,6 +46,52 @@ TEST(BusyLook, OneSuccessForgetsTheFailures) {
   look.succeeded();
   look.failed();
   EXPECT_EQ(skipped(look), 1);
+}
+
+TEST(BusyLook, EndsWhenItHasComeAndIsTriedAgainAtOnce) {
+  BusyLook look;
+  for (int round = 0; round < 3; round++) {
+    int times = 0;
+    EXPECT_TRUE(look.look(std::chrono::minutes(1), [&]() { return ++times == 5; }));
+    EXPECT_EQ(times, 5);
+  }
+}
+
+TEST(BusyLook, EndsWhenNothingComesAndIsSkippedNext) {
+  BusyLook look;
+  int times = 0;
+  auto never = [&]() { times++; return false; };
+  EXPECT_FALSE(look.look(std::chrono::microseconds(50), never));
+  EXPECT_GE(times, 1);
+  times = 0;
+  EXPECT_FALSE(look.look(std::chrono::minutes(1), never));
+  EXPECT_EQ(times, 0);
+}
+
+// Who comes first may stand behind the one that looks.
+TEST(BusyLook, GivesTheProcessorAway) {
+  cpu_set_t before, one;
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  CPU_ZERO(&one);
+  CPU_SET(sched_getcpu(), &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);   // inherited by the thread
+  std::atomic<int> turn = 0;
+  std::thread peer([&]() {
+    for (int i = 0; i < 200; i++) {
+      while (turn != 2 * i + 1) sched_yield();
+      turn = 2 * i + 2;
+    }
+  });
+  BusyLook look;
+  int came = 0;
+  for (int i = 0; i < 200; i++) {
+    turn = 2 * i + 1;
+    if (look.look(std::chrono::milliseconds(3), [&]() { return turn == 2 * i + 2; })) came++;
+    while (turn != 2 * i + 2) std::this_thread::yield();
+  }
+  peer.join();
+  ASSERT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
+  EXPECT_GT(came, 100);
 }
 
 }  // namespace

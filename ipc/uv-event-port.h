@@ -57,8 +57,8 @@ class UvEventPort final: public kj::EventPort, private kj::Timer {
   kj::Timer& getTimer() { return *this; }
 
   // What is likely to come next, and soon. wait() then looks for it again and again for a while before it goes to sleep, if
-  // that has paid lately for this kind. For when nobody else needs the processor. A guest looks, more shortly, when its
-  // host is about to sleep; anything that comes ends the look, so the host misses nothing.
+  // that has paid lately for this kind. For when nobody else needs the processor. A guest looks when its host is about to sleep;
+  // anything that comes ends the look, so the host misses nothing.
   enum class Expected { NOTHING, ANSWER, FIRST_ANSWER, CALL };   // FIRST_ANSWER: of a worker that has yet to load its code
   void expect(Expected expected) { expected_ = expected; }
 
@@ -72,6 +72,8 @@ class UvEventPort final: public kj::EventPort, private kj::Timer {
   Expected expected_ = Expected::NOTHING;
   BusyLook answerLook_, firstAnswerLook_, callLook_;
   BusyLook& lookFor(Expected expected);
+  template <typename HasCome>
+  bool look(HasCome&& hasCome);
   bool lookBusily();
   void lookBeforeHostSleeps();
 

@@ -56,6 +56,7 @@ inline constexpr auto WORKER_SYSCALLS = [] {
      "the handler of the signal by which the supervisor asks running JavaScript to stop returns through it"},
     {CALL(sched_getaffinity), {}, ERRNO(ENOSYS), ALL_PROFILES,
      "V8 counts processors to size thread pools it does not have"},
+    {CALL(sched_yield), {}, ALLOW, ALL_PROFILES, "gives the processor away between two looks for an answer to a call of the code's"},
     {CALL(write), {IS(0, WORKER_SOCKET)}, ALLOW, ALL_PROFILES,
      "answers the supervisor; write cannot send descriptors"},
   });

@@ -14,7 +14,7 @@ namespace {
 // How late a termination request may be noticed if it arrives between the last look and the system call.
 constexpr int SIGNAL_LOOK_MS = 50;
 constexpr double WAIT_MS_MAX = 3'600'000;
-constexpr std::chrono::microseconds BUSY_LOOK(100);
+constexpr std::chrono::microseconds CALL_LOOK(100), ANSWER_LOOK(250);
 
 // Messages come in this many pieces until a worker has been warmed, started, and called once, and answers were taken.
 constexpr int ONE_CALL_MESSAGES = 6;
@@ -34,11 +34,11 @@ bool PollPort::wait() {
   if (client_.drained()) return false;
   // While calls are pending, a first look without waiting tells whether more has arrived.
   bool pending = client_.pending();
-  if (!pending && lookBusily()) {
+  if (!pending && lookForCall()) {
     client_.wake();
     return false;
   }
-  if (!pending || (!pollOnce(0) && !client_.quiet())) {
+  if (!pending || (!pollOnce(0) && !client_.quiet() && !lookForAnswer())) {
     double ms = client_.msUntilWake();
     int timeout = ms < 0 ? -1 : int(std::ceil(std::min(ms, WAIT_MS_MAX)));
     if (pending && (timeout < 0 || timeout > SIGNAL_LOOK_MS)) timeout = SIGNAL_LOOK_MS;
@@ -50,22 +50,18 @@ bool PollPort::wait() {
 
 // A caller that makes call after call is back before this processor has gone to sleep and been woken again. One that has
 // called but once will more often not come back at all.
-bool PollPort::lookBusily() {
+bool PollPort::lookForCall() {
   if (!std::exchange(heard_, false)) return false;
   if (messages_ <= ONE_CALL_MESSAGES) {
     messages_++;
     return false;
   }
-  if (!busyLook_.isWorthIt()) return false;
-  auto end = std::chrono::steady_clock::now() + BUSY_LOOK;
-  do {
-    if (pollOnce(0)) {
-      busyLook_.succeeded();
-      return true;
-    }
-  } while (std::chrono::steady_clock::now() < end);
-  busyLook_.failed();
-  return false;
+  return callLook_.look(CALL_LOOK, [this]() { return pollOnce(0); });
+}
+
+// A timer of the code's is late by this at most.
+bool PollPort::lookForAnswer() {
+  return client_.expectsAnswer() && answerLook_.look(ANSWER_LOOK, [this]() { return pollOnce(0); });
 }
 
 bool PollPort::poll() {

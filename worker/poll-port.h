@@ -16,6 +16,8 @@ class LoopClient {
   virtual bool drained() = 0;
   // While something is pending, the two functions below matter.
   virtual bool pending() = 0;
+  // The code has called somebody and is to be answered.
+  virtual bool expectsAnswer() = 0;
   // Nothing has arrived and nothing is left to run. True if that made new work.
   virtual bool quiet() = 0;
   // Milliseconds until wake() has something to do; negative: nothing to wait for.
@@ -46,10 +48,11 @@ class PollPort final: public kj::EventPort, public FdWaiter {
   Fulfiller readable_, writable_;
   bool heard_ = false;   // since the last wait
   int messages_ = 0;     // up to ONE_CALL_MESSAGES
-  BusyLook busyLook_;
+  BusyLook callLook_, answerLook_;
 
   bool pollOnce(int timeoutMs);
-  bool lookBusily();
+  bool lookForCall();
+  bool lookForAnswer();
 };
 
 }  // namespace glovebox

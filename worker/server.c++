@@ -207,6 +207,7 @@ class Loop final: public LoopClient {
     return calls_ != nullptr && calls_->letNextRun();
   }
   bool pending() override { return calls_ != nullptr && !calls_->idle(); }
+  bool expectsAnswer() override { return calls_->expectsAnswer(); }
   bool quiet() override {
     if (!host_.idle()) return false;
     calls_->collect();
