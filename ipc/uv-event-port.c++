@@ -138,6 +138,13 @@ void UvEventPort::letGo() {
   if (--holds_ == 0) uv_unref(reinterpret_cast<uv_handle_t*>(&handles_->prepare));
 }
 
+void UvEventPort::runAtOnce(uint turns) {
+  KJ_REQUIRE(!insideWait_ && !insideRun_);
+  insideRun_ = true;
+  kjLoop_.run(turns);
+  insideRun_ = false;
+}
+
 void UvEventPort::setRunnable(bool runnable) {
   runnable_ = runnable;
   if (insideWait_) return;

@@ -62,6 +62,11 @@ class UvEventPort final: public kj::EventPort, private kj::Timer {
   enum class Expected { NOTHING, ANSWER, FIRST_ANSWER, CALL };   // FIRST_ANSWER: of a worker that has yet to load its code
   void expect(Expected expected) { expected_ = expected; }
 
+  // For a guest that is called in the middle of its host's code. What this code has just caused can be run at once, so that it leaves
+  // before the host goes on: `turns` of KJ's events, which must not call the host back. Only if nothing else was to be run before.
+  bool isQuiet() { return !insideWait_ && !insideRun_ && !kjLoop_.isRunnable(); }
+  void runAtOnce(uint turns);
+
   bool wait() override;
   bool poll() override;
   void setRunnable(bool runnable) override;

@@ -29,6 +29,10 @@ constexpr uint64_t EXTERNAL_WORDS = 16;
 // ones take milliseconds.
 constexpr unsigned LOOK_PROCESSORS_MIN = 3;
 
+// A load leaves while the program goes on to the first call, so that the supervisor begins meanwhile: 0.50 instead of 0.54 ms for both.
+// Its way to the socket: behind the message before it, into the stream's buffer, out of that. JavaScript is called no sooner than after.
+constexpr uint LOAD_TURNS = 3;
+
 // Cap'n Proto 1.x takes it from the schema instead.
 template <typename Context>
 void allowCancellation(Context& context) {
@@ -238,6 +242,7 @@ Line::Line(UvEventPort& port, kj::Own<LineEvents> events, kj::Own<RpcConnection>
     : port_(port),
       events_(kj::mv(events)),
       looksForAnswers_(uv_available_parallelism() >= LOOK_PROCESSORS_MIN),
+      sendsLoadsAtOnce_(true),
       supervisor_(connection->bootstrap<rpc::Supervisor>()),
       connection_(kj::mv(connection)),
       tasks_(kj::heap<kj::TaskSet>(static_cast<ErrorHandler&>(*this))) {
@@ -250,6 +255,7 @@ Line::Line(UvEventPort& port, kj::Own<LineEvents> events, kj::Own<EmbeddedSuperv
     : port_(port),
       events_(kj::mv(events)),
       looksForAnswers_(false),   // the supervisor itself says what it expects
+      sendsLoadsAtOnce_(false),   // there is nobody else to begin with it
       supervisor_(embedded->join()),
       embedded_(kj::mv(embedded)),
       tasks_(kj::heap<kj::TaskSet>(static_cast<ErrorHandler&>(*this))) {}
@@ -299,6 +305,7 @@ void Line::release(Number id) {
 
 Number Line::load(Number loader, kj::FunctionParam<void(rpc::WorkerCode::Builder)> fill, kj::Maybe<ValueBytes&> env,
                   kj::ArrayPtr<const OutgoingExternal> externals, kj::ArrayPtr<const OutgoingExternal> tails, bool wantsLogs) {
+  bool leavesAtOnce = sendsLoadsAtOnce_ && port_.isQuiet();
   requireImports(externals);
   requireImports(tails);
   auto request = import(loader).castAs<rpc::Loader>().loadRequest();
@@ -314,6 +321,7 @@ Number Line::load(Number loader, kj::FunctionParam<void(rpc::WorkerCode::Builder
   auto worker = next_++;
   if (wantsLogs) request.setConsole(kj::heap<ConsoleServer>(*this, worker));
   imports_[worker].capability = capnp::Capability::Client(request.send().getWorker());
+  if (leavesAtOnce) port_.runAtOnce(LOAD_TURNS);
   return worker;
 }
 

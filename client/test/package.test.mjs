@@ -1,7 +1,7 @@
 // The package as its user has it, on whatever Node.js runs this file.
 
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
+import { execFile, execFileSync, spawn } from "node:child_process";
 import { readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
@@ -312,6 +312,34 @@ test("a daemon that is killed fails what is under way, with a code", async () =>
   assert.equal(error.code, "disconnected");
   assert.equal((await other.closed).code, "disconnected");
   assert.throws(() => worker.getEntrypoint(), { code: "disconnected" });
+});
+
+test("a load leaves while the program goes on, and runs none of its promises", { timeout: 30_000 }, async (context) => {
+  const socket = `/tmp/glovebox-test-load-${process.pid}`;
+  const daemon = spawn(COMMAND, ["serve", "--socket", socket], { stdio: ["ignore", "pipe", "inherit"] });
+  context.after(() => daemon.kill("SIGKILL"));
+  await new Promise((resolve, reject) => { daemon.stdout.once("data", resolve); daemon.once("exit", () => reject(new Error("the daemon did not start"))); });
+  const other = await connect({ socket, console: "ignore" });
+  const ask = () => other.loader.load({ compatibilityDate: "2026-03-01", mainModule: "m.js", modules: { "m.js": "export default {}" } });
+  const workers = () => JSON.parse(execFileSync(COMMAND, ["status", "--json", "--socket", socket])).workers.length;
+  await other.status();
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  let ran = false;
+  void Promise.resolve().then(() => { ran = true; });
+  const worker = ask();
+  let seen = 0;
+  for (let i = 0; i < 50 && seen === 0; i++) seen = workers();
+  assert.equal(seen, 1);
+  assert.equal(ran, false);
+  await worker[Symbol.dispose]();
+  // Nor when there is nobody any more, which is found out by writing.
+  process.kill(daemon.pid, "SIGKILL");
+  while (/State:\t[^Z]/.test(readFileSync(`/proc/${daemon.pid}/status`, "utf8")));
+  ran = false;
+  void Promise.resolve().then(() => { ran = true; });
+  for (let i = 0; i < 5; i++) ask();
+  assert.equal(ran, false);
+  assert.equal((await other.closed).code, "disconnected");
 });
 
 // -- Bad input -------------------------------------------------------------------------------------------------------------------
