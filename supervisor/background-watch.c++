@@ -29,10 +29,12 @@ kj::Duration BackgroundWatch::look(kj::Duration waited) {
   auto cpu = worker_.cpuTime();
   bool wasIdle = cpu == lastCpu_;
   lastCpu_ = cpu;
-  if (calls.inFlight > 0 || calls.begun != callsBegun_) {
+  // What calls used that ended since the last look is not counted again.
+  if (calls.inFlight > 0 || callsWereInFlight_ || calls.begun != callsBegun_) {
     callsBegun_ = calls.begun;
     startCpu_ = cpu;
   }
+  callsWereInFlight_ = calls.inFlight > 0;
   auto used = cpu - startCpu_;
   if (used >= limit) {
     worker_.end(exceededCpu(cpuMs_, "after its calls were answered (timers, waitUntil)"_kj));

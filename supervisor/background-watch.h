@@ -30,6 +30,7 @@ class BackgroundWatch {
   const uint32_t cpuMs_;
   kj::Function<Calls()> calls_;
   uint64_t callsBegun_ = 0;                  // when it was last looked at
+  bool callsWereInFlight_ = false;           // the same
   kj::Duration startCpu_ = 0 * kj::SECONDS;  // when there was last seen a call
   kj::Duration lastCpu_ = 0 * kj::SECONDS;
   kj::Promise<void> looking_;
