@@ -10,54 +10,30 @@ namespace glovebox {
 
 namespace {
 
-// Of the size and the kind that programs around an agent's code have, and unlike what a worker rehearses (worker/rehearsal.c++).
+// As agents write it, with tools, and unlike what a worker rehearses (worker/rehearsal.c++). A larger program touches more pages, which each worker
+// then holds.
 constexpr const char* PROGRAM = R"(
   import { WorkerEntrypoint } from "cloudflare:workers";
-  const TAG = "__tagged__", LIMIT = 10;
+  const LIMIT = 10;
   function describe(item, index) {
     return { index, label: `${item}:${index}`, size: String(item).length };
   }
-  export class Helper extends WorkerEntrypoint {
-    async help(topic) { return `${topic}: ${this.env.HELP ?? "none"}`; }
-  }
   export default class Agent extends WorkerEntrypoint {
-    async run(tools = {}, input = {}) {
+    async run(tools, input) {
       const lines = [];
       console.log = (...words) => { lines.push(words.map(String).join(" ")); };
-      console.warn = (...words) => { lines.push("warning: " + words.map(String).join(" ")); };
-      console.error = (...words) => { lines.push("error: " + words.map(String).join(" ")); };
-      const write = (value) => JSON.stringify(value, (key, nested) => nested instanceof Uint8Array ? { [TAG]: btoa(String.fromCharCode(...nested)) } : nested);
-      const read = (text) => JSON.parse(text, (key, nested) => nested && typeof nested === "object" && TAG in nested ? atob(nested[TAG]) : nested);
       const toolbox = new Proxy({}, {
-        get: (target, name) => {
-          if (Object.prototype.hasOwnProperty.call(target, name)) return target[name];
-          if (typeof name !== "string") return undefined;
-          return async (...args) => {
-            const data = read(await tools.toolbox.call(String(name), write(args)));
-            if (data.error) throw new Error(data.error);
-            return data.result;
-          };
-        },
+        get: (target, name) => async (...args) => JSON.parse(await tools.toolbox.call(String(name), JSON.stringify(args))).result,
       });
       const program = async () => {
-        const items = Array.isArray(input) ? input : Object.values(input ?? {});
-        const result = [];
-        for (const [index, item] of items.slice(0, LIMIT).entries()) result.push(describe(item, index));
+        const result = Object.values(input ?? {}).slice(0, LIMIT).map(describe);
         let total = result.reduce((sum, { size }) => sum + size, 0);
-        for (let i = 1; i <= 3; i++) total = await toolbox.add({ a: total, b: i });
+        for (let i = 1; i <= 2; i++) total = await toolbox.add({ a: total, b: i });
         console.log("added", total);
-        return { ok: total > 0, total, result, message: "done", at: Date.now() };
+        return { ok: total > 0, total, result, at: Date.now() };
       };
-      try {
-        const result = await Promise.race([
-          program(),
-          new Promise((resolve, reject) => setTimeout(() => reject(new Error("too late")), 60000)),
-        ]);
-        return { result, lines };
-      } catch (error) {
-        lines.push(error.message);
-        throw error;
-      }
+      const late = new Promise((resolve, reject) => setTimeout(() => reject(new Error("too late")), 60000));
+      return { result: await Promise.race([program(), late]), lines };
     }
   }
 )";
