@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,7 @@ class Zygote {
     for (int i = 0; i < WARM_ROUNDS; i++) host_->warm(WarmUp::ZYGOTE);
     warmOpenssl(engine_->isolate());
     engine_->emptyYoungGeneration();
+    malloc_trim(0);   // what is free is not copied to each worker's page table
     moveHotPages();
     loadPages_.learn([this](int socket) {
       prepareWorker(socket);

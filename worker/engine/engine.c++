@@ -1,14 +1,15 @@
 #include "worker/engine/engine.h"
 
+#include <fcntl.h>
 #include <libplatform/libplatform.h>
+#include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
 #include <stdexcept>
 #include <vector>
 
@@ -100,13 +101,23 @@ const intptr_t* externalReferences() {
   return references.data();
 }
 
+namespace {
+
+// For as long as the process is there. As a mapping of the file, because a copy's 800 pages would be copied to each worker's page table.
+v8::StartupData mapSnapshot(const std::string& path) {
+  int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  struct stat status;
+  if (file < 0 || fstat(file, &status) != 0) throw std::runtime_error("cannot read the runtime snapshot " + path);
+  void* content = mmap(nullptr, size_t(status.st_size), PROT_READ, MAP_PRIVATE, file, 0);
+  close(file);
+  if (content == MAP_FAILED) throw std::runtime_error("cannot read the runtime snapshot " + path);
+  return {static_cast<const char*>(content), int(status.st_size)};
+}
+
+}  // namespace
+
 Engine::Engine(const std::string& snapshotPath): heapLimit_(INITIAL_HEAP_BYTES) {
-  std::ifstream file(snapshotPath, std::ios::binary);
-  if (!file) throw std::runtime_error("cannot read the runtime snapshot " + snapshotPath);
-  std::stringstream content;
-  content << file.rdbuf();
-  snapshot_ = content.str();
-  startupData_ = {snapshot_.data(), int(snapshot_.size())};
+  startupData_ = mapSnapshot(snapshotPath);
   if (!startupData_.IsValid()) {
     throw std::runtime_error("the runtime snapshot " + snapshotPath + " was not made by this V8; build again");
   }

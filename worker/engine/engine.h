@@ -120,7 +120,6 @@ class Engine {
  private:
   static size_t nearHeapLimit(void* self, size_t current, size_t initial);
 
-  std::string snapshot_;
   v8::StartupData startupData_;
   v8::Isolate* isolate_ = nullptr;
   v8::Global<v8::Context> context_;
