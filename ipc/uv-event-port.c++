@@ -170,10 +170,8 @@ void UvEventPort::prepare() {
     if (kjLoop_.isRunnable()) uv_idle_start(&handles_->idle, [](uv_idle_t*) {});
   } else {
     if (insideRun_) return;
-    insideRun_ = true;
     advanceTime();
-    kjLoop_.run(KJ_TURNS_MAX);
-    insideRun_ = false;
+    runAtOnce(KJ_TURNS_MAX);
     if (!kjLoop_.isRunnable()) uv_idle_stop(&handles_->idle);
   }
   setAlarm();

@@ -83,7 +83,7 @@ class V8ScriptHost final: public ScriptHost, private CallObserver {
     engine_.timers.clearAll();
     engine_.logs.clear();
     forgetAll();
-    (void)callFunction(forgetNode_, {});
+    if (how == WarmUp::ZYGOTE) (void)callFunction(forgetNode_, {});
     actions_.clear();
     startFailure_ = {};
     modules_ = nullptr;

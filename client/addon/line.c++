@@ -241,7 +241,6 @@ Line::Line(UvEventPort& port, kj::Own<LineEvents> events, kj::Own<RpcConnection>
     : port_(port),
       events_(kj::mv(events)),
       looksForAnswers_(uv_available_parallelism() >= LOOK_PROCESSORS_MIN),
-      sendsLoadsAtOnce_(true),
       supervisor_(connection->bootstrap<rpc::Supervisor>()),
       connection_(kj::mv(connection)),
       tasks_(kj::heap<kj::TaskSet>(static_cast<ErrorHandler&>(*this))) {
@@ -254,7 +253,6 @@ Line::Line(UvEventPort& port, kj::Own<LineEvents> events, kj::Own<EmbeddedSuperv
     : port_(port),
       events_(kj::mv(events)),
       looksForAnswers_(false),   // the supervisor itself says what it expects
-      sendsLoadsAtOnce_(false),   // there is nobody else to begin with it
       supervisor_(embedded->join()),
       embedded_(kj::mv(embedded)),
       tasks_(kj::heap<kj::TaskSet>(static_cast<ErrorHandler&>(*this))) {}
@@ -304,7 +302,8 @@ void Line::release(Number id) {
 
 Number Line::load(Number loader, kj::FunctionParam<void(rpc::WorkerCode::Builder)> fill, kj::Maybe<ValueBytes&> env,
                   kj::ArrayPtr<const OutgoingExternal> externals, kj::ArrayPtr<const OutgoingExternal> tails, bool wantsLogs) {
-  bool leavesAtOnce = sendsLoadsAtOnce_ && port_.isQuiet();
+  // In process there is nobody else to begin with it.
+  bool leavesAtOnce = embedded_.get() == nullptr && port_.isQuiet();
   requireImports(externals);
   requireImports(tails);
   auto request = import(loader).castAs<rpc::Loader>().loadRequest();

@@ -127,7 +127,6 @@ class Line final: public kj::Refcounted, private kj::TaskSet::ErrorHandler {
   kj::Own<LineEvents> events_;
   State state_ = State::OPEN;
   const bool looksForAnswers_;
-  const bool sendsLoadsAtOnce_;
   Number next_ = 1;
   std::map<Number, Import> imports_;
   std::map<Number, kj::Own<kj::PromiseFulfiller<capnp::Capability::Client>>> promises_;   // each an import as well

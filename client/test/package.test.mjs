@@ -28,6 +28,15 @@ async function program(text, args = [], options = {}) {
   return stdout.trim();
 }
 
+// A daemon of this test's own, and the socket that it listens on.
+async function startDaemon(context) {
+  const socket = `/tmp/glovebox-test-${process.pid}`;
+  const daemon = spawn(COMMAND, ["serve", "--socket", socket], { stdio: ["ignore", "pipe", "inherit"] });
+  context.after(() => daemon.kill("SIGKILL"));
+  await new Promise((resolve, reject) => { daemon.stdout.once("data", resolve); daemon.once("exit", () => reject(new Error("the daemon did not start"))); });
+  return { daemon, socket };
+}
+
 // -- Give it tools -----------------------------------------------------------------------------------------------------------
 
 test("a sandbox uses the tool that it was given, and sees nothing else", async () => {
@@ -299,10 +308,9 @@ test("Node's loop goes on while a worker is busy", async () => {
   worker[Symbol.dispose]();
 });
 
-test("a daemon that is killed fails what is under way, with a code", async () => {
-  const daemon = spawn(COMMAND, ["serve", "--socket", `/tmp/glovebox-test-${process.pid}`], { stdio: ["ignore", "pipe", "inherit"] });
-  await new Promise((resolve, reject) => { daemon.stdout.once("data", resolve); daemon.once("exit", () => reject(new Error("the daemon did not start"))); });
-  const other = await connect({ socket: `/tmp/glovebox-test-${process.pid}`, console: "ignore" });
+test("a daemon that is killed fails what is under way, with a code", async (context) => {
+  const { daemon, socket } = await startDaemon(context);
+  const other = await connect({ socket, console: "ignore" });
   const worker = other.loader.load({ compatibilityDate: "2026-03-01", mainModule: "m.js", modules: { "m.js": "export default { wait: () => new Promise((r) => setTimeout(r, 60000)) }" } });
   const waiting = failure(worker.getEntrypoint().wait(0));
   await new Promise((resolve) => setTimeout(resolve, 100));
@@ -315,10 +323,7 @@ test("a daemon that is killed fails what is under way, with a code", async () =>
 });
 
 test("a load leaves while the program goes on, and runs none of its promises", { timeout: 30_000 }, async (context) => {
-  const socket = `/tmp/glovebox-test-load-${process.pid}`;
-  const daemon = spawn(COMMAND, ["serve", "--socket", socket], { stdio: ["ignore", "pipe", "inherit"] });
-  context.after(() => daemon.kill("SIGKILL"));
-  await new Promise((resolve, reject) => { daemon.stdout.once("data", resolve); daemon.once("exit", () => reject(new Error("the daemon did not start"))); });
+  const { daemon, socket } = await startDaemon(context);
   const other = await connect({ socket, console: "ignore" });
   const ask = () => other.loader.load({ compatibilityDate: "2026-03-01", mainModule: "m.js", modules: { "m.js": "export default {}" } });
   const workers = () => JSON.parse(execFileSync(COMMAND, ["status", "--json", "--socket", socket])).workers.length;
