@@ -186,8 +186,9 @@ class Zygote {
     stdout = stderr = fopencookie(nullptr, "w", nowhere);
   }
 
-  static void prepareWorker(int socket) {
+  void prepareWorker(int socket) {
     reseedRandom();
+    engine_->leaveSharedRegion();
     discardStandardStreams();
     struct sigaction action{};
     action.sa_sigaction = requestTermination;

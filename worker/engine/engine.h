@@ -100,6 +100,9 @@ class Engine {
   // `heapBytes` (0: no less than all).
   void limitMemory(size_t bytes, size_t heapBytes = 0);
 
+  // In each forked process, once: what V8 maps from here on lies where no sibling can tell.
+  void leaveSharedRegion();
+
   // Has V8 collect what is young now, so that whoever is forked after this has that room before it collects for the first time.
   void emptyYoungGeneration();
 

@@ -29,11 +29,31 @@ int protection(v8::PageAllocator::Permission permission) {
 CountingPageAllocator::CountingPageAllocator(MemoryBudget& budget)
     : budget_(budget), pageSize_(size_t(sysconf(_SC_PAGESIZE))) {}
 
-void* CountingPageAllocator::GetRandomMmapAddr() {
-  uint64_t bits;
-  fillRandom(&bits, sizeof bits);
-  // 46 bits: the lower half of what user space has, as V8 does itself; whole pages.
-  return reinterpret_cast<void*>(bits & 0x3ffffffff000ull);
+uintptr_t CountingPageAllocator::nextAddress() {
+  if (next_ == 0) {
+    uint64_t bits;
+    fillRandom(&bits, sizeof bits);
+    // 46 bits: the lower half of what user space has, as V8 does itself; whole pages.
+    next_ = bits & 0x3ffffffff000ull;
+  }
+  return next_;
+}
+
+void* CountingPageAllocator::mapAligned(uintptr_t hint, size_t length, size_t alignment, int protection, int flags) {
+  auto map = [&](size_t size) { return mmap(reinterpret_cast<void*>(hint), size, protection, flags, -1, 0); };
+  auto isAligned = [&](void* mapped) { return (reinterpret_cast<uintptr_t>(mapped) & (alignment - 1)) == 0; };
+  void* mapped = map(length);
+  if (mapped == MAP_FAILED) return nullptr;
+  if (isAligned(mapped)) return mapped;
+  // Something was there already. A larger one contains what is wanted.
+  munmap(mapped, length);
+  size_t request = length + (alignment - pageSize_);
+  if (request < length || (mapped = map(request)) == MAP_FAILED) return nullptr;
+  auto begin = reinterpret_cast<uintptr_t>(mapped);
+  uintptr_t aligned = (begin + alignment - 1) & ~(alignment - 1), wanted = aligned + length, end = begin + request;
+  if (aligned > begin) munmap(mapped, aligned - begin);
+  if (end > wanted) munmap(reinterpret_cast<void*>(wanted), end - wanted);
+  return reinterpret_cast<void*>(aligned);
 }
 
 void* CountingPageAllocator::AllocatePages(void* address, size_t length, size_t alignment, Permission permission) {
@@ -42,31 +62,26 @@ void* CountingPageAllocator::AllocatePages(void* address, size_t length, size_t 
     budget_.refused = true;
     return nullptr;
   }
-  size_t request = length + (alignment - pageSize_);
-  if (request < length) return nullptr;
   uintptr_t hint = (reinterpret_cast<uintptr_t>(address) + alignment - 1) & ~(alignment - 1);
   // Never mapped executable at once: mprotect does that, under its own rule of the policy.
   bool executable = prot & PROT_EXEC;
   int flags = MAP_PRIVATE | MAP_ANONYMOUS | (prot == PROT_NONE ? MAP_NORESERVE : 0);
   int mapProt = prot == (PROT_READ | PROT_WRITE) ? prot : PROT_NONE;
-  void* mapped = mmap(reinterpret_cast<void*>(hint), request, mapProt, flags, -1, 0);
-  if (mapped == MAP_FAILED) {
+  void* result = mapAligned(hint, length, alignment, mapProt, flags);
+  if (result == nullptr) {
     budget_.refused = true;
     return nullptr;
   }
-  auto begin = reinterpret_cast<uintptr_t>(mapped);
-  uintptr_t aligned = (begin + alignment - 1) & ~(alignment - 1);
-  if (aligned > begin) munmap(mapped, aligned - begin);
-  uintptr_t end = begin + request, wanted = aligned + length;
-  if (end > wanted) munmap(reinterpret_cast<void*>(wanted), end - wanted);
-  auto* result = reinterpret_cast<void*>(aligned);
   if (executable || (prot != PROT_NONE && prot != mapProt)) {
     if (mprotect(result, length, prot) != 0) {
       munmap(result, length);
       return nullptr;
     }
   }
-  if (prot != PROT_NONE) markAccessible(aligned, wanted);
+  auto begin = reinterpret_cast<uintptr_t>(result);
+  if (prot != PROT_NONE) markAccessible(begin, begin + length);
+  // Where the region meets what another has mapped, it goes on elsewhere.
+  if (reinterpret_cast<uintptr_t>(address) == next_) next_ = begin == hint ? begin + length : 0;
   return result;
 }
 

@@ -18,7 +18,7 @@ class CountingPageAllocator final: public v8::PageAllocator {
   size_t AllocatePageSize() override { return pageSize_; }
   size_t CommitPageSize() override { return pageSize_; }
   void SetRandomMmapSeed(int64_t seed) override {}   // addresses come from fillRandom()
-  void* GetRandomMmapAddr() override;
+  void* GetRandomMmapAddr() override { return reinterpret_cast<void*>(nextAddress()); }
   void* AllocatePages(void* address, size_t length, size_t alignment, Permission permission) override;
   bool FreePages(void* address, size_t length) override;
   bool ReleasePages(void* address, size_t length, size_t newLength) override;
@@ -27,7 +27,17 @@ class CountingPageAllocator final: public v8::PageAllocator {
   bool DiscardSystemPages(void* address, size_t size) override;
   bool DecommitPages(void* address, size_t size) override;
 
+  // What is mapped from now on lies in a region of its own, at a random place. For a process that was forked: what its
+  // siblings have does not tell where its own pages are.
+  void leaveRegion() { next_ = 0; }
+
  private:
+  // Where the next pages go. All lie side by side from a random address on: each lone page would need three pages of page
+  // table, which every fork copies, every end frees and every walk of the table reads.
+  uintptr_t nextAddress();
+  // Null if there is no memory.
+  void* mapAligned(uintptr_t hint, size_t length, size_t alignment, int protection, int flags);
+
   // Disjoint ranges that are accessible now, by start; the sum of their lengths is budget_.pages.
   void markAccessible(uintptr_t begin, uintptr_t end);
   void markInaccessible(uintptr_t begin, uintptr_t end);
@@ -36,6 +46,7 @@ class CountingPageAllocator final: public v8::PageAllocator {
 
   MemoryBudget& budget_;
   size_t pageSize_;
+  uintptr_t next_ = 0;   // 0: there is no region yet
   std::map<uintptr_t, uintptr_t> accessible_;
 };
 

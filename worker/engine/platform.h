@@ -25,6 +25,8 @@ class WorkerPlatform final: public v8::Platform {
     return false;
   }
 
+  CountingPageAllocator& pages() { return pages_; }
+
   v8::PageAllocator* GetPageAllocator() override { return &pages_; }
   int NumberOfWorkerThreads() override { return 0; }
   std::shared_ptr<v8::TaskRunner> GetForegroundTaskRunner(v8::Isolate* isolate, v8::TaskPriority priority) override {
