@@ -30,6 +30,12 @@ TEST_F(Pages, LieSideBySide) {
   EXPECT_EQ(budget.pages, 20 * CHUNK);
 }
 
+// V8 rounds an address down before it asks for pages there.
+TEST_F(Pages, AreAskedForWhereTheyCanBe) {
+  allocate(4096, 4096);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(pages.GetRandomMmapAddr()) % CHUNK, 0u);
+}
+
 TEST_F(Pages, AreAlignedAfterOddOnes) {
   for (size_t length: {size_t{4096}, CHUNK, size_t{3 * 4096}, 2 * CHUNK, size_t{4096}}) {
     auto odd = allocate(length, 4096);

@@ -11,6 +11,9 @@ namespace glovebox {
 
 namespace {
 
+// What V8's heap grows by, and to what it rounds the addresses that it is given, down.
+constexpr uintptr_t CHUNK_BYTES = 256u << 10;
+
 int protection(v8::PageAllocator::Permission permission) {
   using P = v8::PageAllocator::Permission;
   switch (permission) {
@@ -33,8 +36,8 @@ uintptr_t CountingPageAllocator::nextAddress() {
   if (next_ == 0) {
     uint64_t bits;
     fillRandom(&bits, sizeof bits);
-    // 46 bits: the lower half of what user space has, as V8 does itself; whole pages.
-    next_ = bits & 0x3ffffffff000ull;
+    // 46 bits: the lower half of what user space has, as V8 does itself.
+    next_ = bits & 0x3fffffffffffull & ~(CHUNK_BYTES - 1);
   }
   return next_;
 }
@@ -81,7 +84,7 @@ void* CountingPageAllocator::AllocatePages(void* address, size_t length, size_t 
   auto begin = reinterpret_cast<uintptr_t>(result);
   if (prot != PROT_NONE) markAccessible(begin, begin + length);
   // Where the region meets what another has mapped, it goes on elsewhere.
-  if (reinterpret_cast<uintptr_t>(address) == next_) next_ = begin == hint ? begin + length : 0;
+  if (hint == next_) next_ = begin == hint ? (begin + length + CHUNK_BYTES - 1) & ~(CHUNK_BYTES - 1) : 0;
   return result;
 }
 
