@@ -1,5 +1,6 @@
 #include "supervisor/pool.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <kj/debug.h>
@@ -48,8 +49,9 @@ kj::Promise<void> Pool::start() {
 
 kj::Maybe<kj::Own<WorkerPeer>> Pool::tryTake() {
   while (!warm_.empty()) {
-    auto worker = kj::mv(warm_.front());
-    warm_.pop_front();
+    // The newest: what it has touched is most likely in a cache of the machine's still.
+    auto worker = kj::mv(warm_.back());
+    warm_.pop_back();
     if (worker->hasEnded()) continue;   // died while it waited
     planRefill();
     return kj::Own<WorkerPeer>(kj::mv(worker));
@@ -104,10 +106,17 @@ void Pool::refill() {
     startZygote();
   }
   if (zygote_ == nullptr) return;
+  for (auto i = warm_.begin(); i != warm_.end();) i = (*i)->hasEnded() ? warm_.erase(i) : i + 1;
   while (!waiters_.empty() && !waiters_.front()->isWaiting()) waiters_.pop_front();
   while (!spareWaiters_.empty() && !spareWaiters_.front()->isWaiting()) spareWaiters_.pop_front();
   uint32_t wanted = options_.size + waiters_.size() + (spareWaiters_.empty() ? 0 : 1);
-  while (starting_ < STARTING_MAX && warm_.size() + starting_ < wanted) startWorker();
+  auto fresh = uint32_t(std::count_if(warm_.begin(), warm_.end(), [this](auto& worker) { return isFresh(*worker); }));
+  while (starting_ < STARTING_MAX && fresh + starting_ < wanted) startWorker();
+}
+
+bool Pool::isFresh(WorkerHandle& worker) {
+  KJ_IF_MAYBE(current, zygote()) return &worker.zygote() == current;
+  return true;
 }
 
 void Pool::startZygote() {
@@ -183,6 +192,7 @@ void Pool::offer(kj::Own<WorkerHandle> worker) {
     return;
   }
   warm_.push_back(kj::mv(worker));
+  while (warm_.size() > options_.size && !isFresh(*warm_.front())) warm_.pop_front();
 }
 
 void Pool::failWaiters(kj::StringPtr why) {

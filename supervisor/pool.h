@@ -59,7 +59,7 @@ class Pool final: public WorkerSupply, private kj::TaskSet::ErrorHandler {
   bool zygoteStarting_ = false;
   uint32_t failuresInARow_ = 0;        // since a worker was last made
   uint64_t lastDeadZygote_ = 0;        // by its number, totals_.zygotesStarted
-  std::deque<kj::Own<WorkerHandle>> warm_;
+  std::deque<kj::Own<WorkerHandle>> warm_;   // the newest at the back
   std::deque<kj::Own<kj::PromiseFulfiller<kj::Own<WorkerPeer>>>> waiters_;
   std::deque<kj::Own<kj::PromiseFulfiller<kj::Own<WorkerPeer>>>> spareWaiters_;   // served when all places are filled
   uint32_t starting_ = 0;
@@ -76,6 +76,8 @@ class Pool final: public WorkerSupply, private kj::TaskSet::ErrorHandler {
   void startZygote();
   void adopt(kj::Own<ZygoteProcess> zygote);
   void startWorker();
+  // Of the zygote that new ones come from; others are replaced, one by one.
+  bool isFresh(WorkerHandle& worker);
   void offer(kj::Own<WorkerHandle> worker);
   void failWaiters(kj::StringPtr why);
   bool shouldRenew(ZygoteProcess& zygote) const;

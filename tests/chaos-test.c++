@@ -75,10 +75,27 @@ TEST(Chaos, AKilledZygoteIsReplacedAndLiveWorkersKeepAnswering) {
   ASSERT_EQ(kill(zygoteOf(warden), SIGKILL), 0);
   EXPECT_EQ(describe(agent.call("run")), "value 2");
   world.turnUntil([&]() { return world.statusNumber("zygote.started") >= 2; });
-  // More than the pool held, so that some come from the new one.
+  // The pool has no worker of the old one any more; the agent's stays.
+  world.turnUntil([&]() { return workersOf(warden).size() == 1; });
   for (int i = 0; i < 6; i++) EXPECT_EQ(describe(world.load(moduleWith("return 1")).call("run")), "value 1");
   EXPECT_EQ(describe(agent.call("run")), "value 3");
   EXPECT_NE(static_cast<pid_t>(world.statusNumber("zygote.wardenPid")), warden);
+}
+
+TEST(Chaos, AWarmWorkerThatDiesIsReplaced) {
+  World world(smallPool());
+  auto isFull = [&]() { return world.statusNumber("pool.warm") == 2 && world.statusNumber("pool.starting") == 0; };
+  world.turnUntil(isFull);
+  auto forked = world.statusNumber("pool.forked");
+  auto warden = static_cast<pid_t>(world.statusNumber("zygote.wardenPid"));
+  auto oldest = workersOf(warden).front();   // the one that a load would take last
+  ASSERT_EQ(kill(oldest, SIGKILL), 0);
+  world.turnUntil([&]() { return workersOf(warden).size() == 1; });
+  EXPECT_EQ(describe(world.load(moduleWith("return 1")).call("run")), "value 1");
+  // The dead one's place, and that of the one that was loaded.
+  world.turnUntil([&]() { return isFull() && world.statusNumber("pool.forked") >= forked + 2; });
+  auto left = workersOf(warden);
+  EXPECT_EQ(std::count(left.begin(), left.end(), oldest), 0);
 }
 
 TEST(Chaos, AZygoteThatIsKilledWithManyForksUnderWayFailsNoLoad) {
