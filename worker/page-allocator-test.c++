@@ -62,6 +62,20 @@ TEST_F(Pages, GoOnElsewhereWhereSomethingIsMapped) {
   EXPECT_EQ(munmap(inTheWay, CHUNK), 0) << "and it was left alone";
 }
 
+TEST_F(Pages, KeepTheirContentAsHugeOnes) {
+  auto first = allocate();
+  for (int i = 1; i < 20; i++) allocate();
+  auto bytes = reinterpret_cast<char*>(first);
+  for (size_t i = 0; i < 20 * CHUNK; i += 4096) bytes[i] = char(i >> 12);
+  // As in V8's read-only heap.
+  EXPECT_TRUE(pages.SetPermissions(bytes + 16 * CHUNK, 4096, Permission::kRead));
+  size_t huge = pages.makeRegionHuge();
+  EXPECT_LE(huge, 2 * 8 * CHUNK) << "the third has two mappings in it, and is not whole";
+  EXPECT_EQ(huge % (8 * CHUNK), 0u);
+  for (size_t i = 0; i < 20 * CHUNK; i += 4096) ASSERT_EQ(bytes[i], char(i >> 12)) << i;
+  EXPECT_EQ(allocate(), first + 20 * CHUNK);
+}
+
 TEST_F(Pages, OfAnotherRegionLieSomewhereElse) {
   std::set<uintptr_t> regions;
   for (int i = 0; i < 16; i++) {

@@ -73,6 +73,7 @@ class Zygote {
     engine_->emptyYoungGeneration();
     malloc_trim(0);   // what is free is not copied to each worker's page table
     moveHotPages();
+    if (hugePagesMayBeHad()) engine_->shareHeapInHugePages();
     loadPages_.learn([this](int socket) {
       prepareWorker(socket);
       serveWorker(socket, *host_, [] {});

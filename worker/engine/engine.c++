@@ -239,6 +239,8 @@ bool Engine::takeHeapExhausted() {
   return true;
 }
 
+void Engine::shareHeapInHugePages() { platform->pages().makeRegionHuge(); }
+
 void Engine::leaveSharedRegion() { platform->pages().leaveRegion(); }
 
 bool Engine::pumpTasks() { return platform->pump(isolate_); }

@@ -100,6 +100,8 @@ class Engine {
   // `heapBytes` (0: no less than all).
   void limitMemory(size_t bytes, size_t heapBytes = 0);
 
+  // In the process that will be forked, once all is there that forks will share.
+  void shareHeapInHugePages();
   // In each forked process, once: what V8 maps from here on lies where no sibling can tell.
   void leaveSharedRegion();
 

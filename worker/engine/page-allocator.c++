@@ -14,6 +14,11 @@ namespace {
 // What V8's heap grows by, and to what it rounds the addresses that it is given, down.
 constexpr uintptr_t CHUNK_BYTES = 256u << 10;
 
+constexpr uintptr_t HUGE_PAGE_BYTES = 2u << 20;
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25   // linux/mman.h; newer than Debian 12's C library
+#endif
+
 int protection(v8::PageAllocator::Permission permission) {
   using P = v8::PageAllocator::Permission;
   switch (permission) {
@@ -37,9 +42,18 @@ uintptr_t CountingPageAllocator::nextAddress() {
     uint64_t bits;
     fillRandom(&bits, sizeof bits);
     // 46 bits: the lower half of what user space has, as V8 does itself.
-    next_ = bits & 0x3fffffffffffull & ~(CHUNK_BYTES - 1);
+    region_ = next_ = bits & 0x3fffffffffffull & ~(HUGE_PAGE_BYTES - 1);
   }
   return next_;
+}
+
+size_t CountingPageAllocator::makeRegionHuge() {
+  size_t bytes = 0;
+  // Where there are several mappings in one (V8's read-only heap has inaccessible parts), the kernel declines.
+  for (auto at = region_; at != 0 && at + HUGE_PAGE_BYTES <= next_; at += HUGE_PAGE_BYTES) {
+    if (madvise(reinterpret_cast<void*>(at), HUGE_PAGE_BYTES, MADV_COLLAPSE) == 0) bytes += HUGE_PAGE_BYTES;
+  }
+  return bytes;
 }
 
 void* CountingPageAllocator::mapAligned(uintptr_t hint, size_t length, size_t alignment, int protection, int flags) {

@@ -31,6 +31,11 @@ class CountingPageAllocator final: public v8::PageAllocator {
   // siblings have does not tell where its own pages are.
   void leaveRegion() { next_ = 0; }
 
+  // For a process that will be forked, when it has done what it does with its heap: the region becomes huge pages where it can. A fork
+  // copies one entry of a huge page instead of 512, and a write to it copies 4 KiB as ever. What is not used in them yet costs
+  // memory, once. Returns the bytes; 0 where the kernel (before Linux 6.1, or out of huge pages) has none to give.
+  size_t makeRegionHuge();
+
  private:
   // Where the next pages go. All lie side by side from a random address on: each lone page would need three pages of page
   // table, which every fork copies, every end frees and every walk of the table reads.
@@ -46,7 +51,7 @@ class CountingPageAllocator final: public v8::PageAllocator {
 
   MemoryBudget& budget_;
   size_t pageSize_;
-  uintptr_t next_ = 0;   // 0: there is no region yet
+  uintptr_t region_ = 0, next_ = 0;   // where the region begins and goes on; 0: there is none yet
   std::map<uintptr_t, uintptr_t> accessible_;
 };
 
