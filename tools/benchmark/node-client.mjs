@@ -8,9 +8,13 @@ import { compare, header, row } from "./measure.mjs";
 import { BUFFER } from "./workload-data.mjs";
 import { AGENT, Workload } from "./workload.mjs";
 
+// Long enough for all caches to be lost on a machine that is shared.
+const IDLE_MS = 50;
+
 const FIGURES = [
-  // The two differ in what a pool of warm workers has time for.
+  // They differ in what a pool of warm workers has time for, and in what is left in the processors' caches.
   { key: "loadAndFirstCall", title: "load + first call, one at a time", unit: "us", loop: 1 },
+  { key: "loadAndFirstCallAfterIdling", part: "loadAndFirstCall", title: `load + first call, after ${IDLE_MS} ms`, unit: "us", loop: 1, pause: IDLE_MS },
   { key: "loadAndFirstCallInARow", part: "loadAndFirstCall", title: "load + first call, back to back", unit: "us", loop: 10 },
   { key: "warmCall", title: "warm call", unit: "us", loop: 1000 },
   { key: "toolCall", title: "tool call, from the agent and back", unit: "us", loop: 1000 },
@@ -19,6 +23,7 @@ const FIGURES = [
   { key: "textArgument", title: "1 MiB string argument", unit: "ms", loop: 100, long: true },
   { key: "bufferArgument", title: "16 MiB ArrayBuffer argument", unit: "ms", loop: 5, long: true, bytes: BUFFER.byteLength },
   { key: "codemode", title: "codemode execute(), 3 tools, one at a time", unit: "ms", loop: 1 },
+  { key: "codemodeAfterIdling", part: "codemode", title: `codemode execute(), 3 tools, after ${IDLE_MS} ms`, unit: "ms", loop: 1, pause: IDLE_MS },
   { key: "codemodeInARow", part: "codemode", title: "codemode execute(), 3 tools, back to back", unit: "ms", loop: 10 },
 ];
 const NAMES = FIGURES.map(({ key }) => key).join(", ");
@@ -26,7 +31,8 @@ const NAMES = FIGURES.map(({ key }) => key).join(", ");
 const HELP = `tools/bench node [options]: loads, calls, tool calls and bulk data as a Node.js program sees them
 
   --samples N     loops that are timed for each figure (100; a fifth of them for the long ones)
-  --pause MS      between two loops (20); processors and caches that have been idle for long make the next one slower
+  --pause MS      between two loops (5): enough for what the one before has left to do. After ${IDLE_MS} ms, which two figures have
+                  instead, processors have gone to sleep and lost what was in their caches
   --only A,B      some of the figures:
                   ${NAMES}
   --socket PATH   the supervisor behind this socket instead of one of the program's own
@@ -34,13 +40,13 @@ const HELP = `tools/bench node [options]: loads, calls, tool calls and bulk data
   --json          JSON for machines on standard output
 
 A sample is the mean of a loop, of the same length for all: workerd has no fine clock inside, so each loop is timed from
-outside. The loops take turns, with pauses between them. A loop in workerd contains one HTTP request on loopback: about
+outside. Subjects take turns of ten loops, with pauses between all loops. A loop in workerd contains one HTTP request on loopback: about
 0.4 ms, which is not subtracted; at most 3 % of a loop, but more of a single load.`;
 
 const { values: options } = parseArgs({
   options: {
     samples: { type: "string", default: "100" },
-    pause: { type: "string", default: "20" },
+    pause: { type: "string", default: "5" },
     only: { type: "string" },
     socket: { type: "string" },
     peers: { type: "string" },   // the folder where they are installed; tools/bench names it
@@ -81,9 +87,9 @@ if (options.peers !== undefined) {
 
 const report = { node: process.version, figures: {} };
 say(header());
-for (const { key, part = key, title, unit, loop, long, bytes } of FIGURES) {
+for (const { key, part = key, title, unit, loop, long, bytes, pause = pauseMs } of FIGURES) {
   if (only !== undefined && !only.includes(key)) continue;
-  const summaries = await compare(subjects.filter((subject) => subject.can(part)), part, { rounds: long ? Math.ceil(samples / 5) : samples, loop, pauseMs });
+  const summaries = await compare(subjects.filter((subject) => subject.can(part)), part, { rounds: long ? Math.ceil(samples / 5) : samples, loop, pauseMs: pause });
   const ours = summaries.get(subjects[0]);
   const figure = report.figures[key] = { unit: "us", loop };
   for (const [subject, summary] of summaries) {
