@@ -340,7 +340,7 @@ export class Session implements WireEvents {
   }
 
   #exportFor(kind: ExternalKind, entry: Partial<Export>): External {
-    const id = this.exportEntry({ ...entry, retains: true });
+    const id = this.exportEntry(entry, true);
     push(this.#handedOver!.exports, id);
     return { kind, id, imported: false };
   }
@@ -352,10 +352,10 @@ export class Session implements WireEvents {
     return id;
   }
 
-  exportEntry(entry: Partial<Export>): Exported {
+  exportEntry(entry: Partial<Export>, mayRetain = false): Exported {
     const id = this.#nextExport++;
     const owner = entry.entrypoint === undefined ? (entry.owner ?? this.host.owner()) : 0;
-    const retains = entry.retains === true && owner !== 0;
+    const retains = mayRetain && owner !== 0;
     this.#exports.set(id, {
       root: entry.root ?? NOTHING, owner, scope: entry.scope ?? this.#scope, retains, dispose: entry.dispose, entrypoint: entry.entrypoint, factory: entry.factory,
     });
@@ -568,7 +568,7 @@ export class Session implements WireEvents {
   // A stub for an object of our own, through Cap'n Proto all the same: what is true of other stubs is true of it.
   localStub(value: object): object {
     const target = isCallableInstance(value) || typeof value === "function" ? duplicated(value) : value;
-    const id = this.exportEntry({ root: rootOf(target), dispose: disposerOf(target), retains: false });
+    const id = this.exportEntry({ root: rootOf(target), dispose: disposerOf(target) });
     return new CapabilityState("RpcStub", this.hold(this.wire.loopback(id), this.#scope)).proxy;
   }
 

@@ -27,6 +27,9 @@
 namespace glovebox::bench {
 namespace {
 
+// Until what was under way is over: pools are filled, the dead are reaped.
+constexpr unsigned SETTLE_MS = 300;
+
 struct Options {
   unsigned samples = 1'000;
   unsigned loadsPerRate = 2'000;
@@ -183,7 +186,7 @@ void Bench::memory(rpc::Supervisor::Client& supervisor, rpc::Loader::Client& loa
     }
     return sum;
   };
-  pause(300);
+  pause(SETTLE_MS);
   auto before = weighAll();
   std::vector<LoadedAgent> agents;
   for (unsigned count: options_.workerCounts) {
@@ -191,7 +194,7 @@ void Bench::memory(rpc::Supervisor::Client& supervisor, rpc::Loader::Client& loa
       agents.push_back(loadAgent(loader));
       callAgent(agents.back().entrypoint).wait(port_.waitScope());
     }
-    pause(300);
+    pause(SETTLE_MS);
     auto after = weighAll();
     double privateKb = (static_cast<double>(after.privateKb) - static_cast<double>(before.privateKb)) / count;
     double proportionalKb = (static_cast<double>(after.proportionalKb) - static_cast<double>(before.proportionalKb)) / count;
@@ -205,6 +208,8 @@ void Bench::memory(rpc::Supervisor::Client& supervisor, rpc::Loader::Client& loa
       fflush(stdout);
     }
   }
+  agents.clear();
+  pause(SETTLE_MS);
   report_.AddMember("memory", list, allocator());
 }
 
@@ -249,8 +254,9 @@ void Bench::run() {
     pause(100);
     if (wants("fresh")) fresh(loader);
     if (wants("warm")) warm(loader);
-    if (wants("rates")) rates(supervisor, loader, daemon.pid());
+    // Before the rates: their loads take up the forks of a zygote, and workers of a second one share nothing with those of the first.
     if (wants("memory")) memory(supervisor, loader);
+    if (wants("rates")) rates(supervisor, loader, daemon.pid());
   }
   if (wants("fresh") && wants("peers")) peers();
   if (options_.json) {
