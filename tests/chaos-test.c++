@@ -120,12 +120,15 @@ TEST(Chaos, AZygoteIsReplacedAfterItsNumberOfForks) {
   auto options = smallPool();
   options.zygoteForksMax = 10;
   World world(options);
+  auto firstWarden = static_cast<pid_t>(world.statusNumber("zygote.wardenPid"));
   // The old one goes on until the new one stands, so that nobody waits.
   for (int i = 0; world.statusNumber("zygote.started") < 4; i++) {
     auto number = std::to_string(i);
     ASSERT_EQ(describe(world.load(moduleWith("return input")).call("run", "[" + number + "]")), "value " + number);
   }
   EXPECT_EQ(world.statusNumber("pool.failed"), 0u);
+  // None of its workers stays behind in the pool.
+  world.turnUntil([&]() { return workersOf(firstWarden).empty(); });
 }
 
 TEST(Chaos, AZygoteIsReplacedAfterItsTime) {

@@ -40,7 +40,8 @@ using policy::StepResult;
 constexpr int CONTROL = zygote::ZYGOTE_CONTROL_FD;
 constexpr size_t FILTER_LENGTH_MAX = BPF_MAXINSNS;
 
-// Until the runtime's own functions have their inline caches: a worker's first call then takes 0.2 ms instead of 0.3 ms. More does not help. It costs a zygote 10 ms.
+// Until the runtime's own functions have their inline caches: a worker's first call then takes 0.2 ms instead of 0.3 ms. More
+// does not help, and very many (400) make loads a fifth slower. It costs a zygote 10 ms.
 constexpr int WARM_ROUNDS = 40;
 
 template <typename Record>

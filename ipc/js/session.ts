@@ -62,6 +62,8 @@ interface Export {
   factory: CodeFactory | undefined;   // not an object but what gives a named worker's code
 }
 
+type NewExport = Partial<Omit<Export, "retains">>;
+
 // A class or handler that is handed over as an entrypoint: each call makes an instance.
 export class EntrypointReference {
   readonly entrypoint: unknown;
@@ -339,7 +341,7 @@ export class Session implements WireEvents {
     }
   }
 
-  #exportFor(kind: ExternalKind, entry: Partial<Export>): External {
+  #exportFor(kind: ExternalKind, entry: NewExport): External {
     const id = this.exportEntry(entry, true);
     push(this.#handedOver!.exports, id);
     return { kind, id, imported: false };
@@ -352,7 +354,7 @@ export class Session implements WireEvents {
     return id;
   }
 
-  exportEntry(entry: Partial<Export>, mayRetain = false): Exported {
+  exportEntry(entry: NewExport, mayRetain = false): Exported {
     const id = this.#nextExport++;
     const owner = entry.entrypoint === undefined ? (entry.owner ?? this.host.owner()) : 0;
     const retains = mayRetain && owner !== 0;
