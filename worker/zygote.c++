@@ -72,8 +72,7 @@ class Zygote {
     warmOpenssl(engine_->isolate());
     engine_->emptyYoungGeneration();
     malloc_trim(0);   // what is free is not copied to each worker's page table
-    moveHotPages();
-    if (hugePagesMayBeHad()) engine_->shareHeapInHugePages();
+    if (moveHotPages() > 0) engine_->shareHeapInHugePages();
     loadPages_.learn([this](int socket) {
       prepareWorker(socket);
       serveWorker(socket, *host_, [] {});

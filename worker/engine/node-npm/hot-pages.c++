@@ -59,8 +59,6 @@ bool move(uintptr_t address, size_t length, int protection) {
   return moved;
 }
 
-}  // namespace
-
 bool hugePagesMayBeHad() {
   int fd = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
@@ -69,6 +67,8 @@ bool hugePagesMayBeHad() {
   close(fd);
   return length > 0 && strstr(text, "[never]") == nullptr;
 }
+
+}  // namespace
 
 size_t moveHotPages() {
   if (!hugePagesMayBeHad()) return 0;

@@ -9,9 +9,6 @@
 
 namespace glovebox {
 
-// Whether the machine's administrator leaves huge pages to those who ask for them.
-bool hugePagesMayBeHad();
-
 // To be called once, by a single thread, when everything that workers will use has been used once and /proc is still
 // there. Does nothing where the kernel has no huge pages to give. Returns the bytes moved.
 size_t moveHotPages();
