@@ -106,7 +106,7 @@ void Pool::refill() {
     startZygote();
   }
   if (zygote_ == nullptr) return;
-  for (auto i = warm_.begin(); i != warm_.end();) i = (*i)->hasEnded() ? warm_.erase(i) : i + 1;
+  std::erase_if(warm_, [](auto& worker) { return worker->hasEnded(); });
   while (!waiters_.empty() && !waiters_.front()->isWaiting()) waiters_.pop_front();
   while (!spareWaiters_.empty() && !spareWaiters_.front()->isWaiting()) spareWaiters_.pop_front();
   uint32_t wanted = options_.size + waiters_.size() + (spareWaiters_.empty() ? 0 : 1);
@@ -142,7 +142,7 @@ void Pool::startZygote() {
 
 void Pool::adopt(kj::Own<ZygoteProcess> zygote) {
   // Warm workers of a tainted zygote are not handed out any more.
-  for (auto i = warm_.begin(); i != warm_.end();) i = (*i)->zygote().isTainted() ? warm_.erase(i) : i + 1;
+  std::erase_if(warm_, [](auto& worker) { return worker->zygote().isTainted(); });
   // It rejects if we let go of the zygote ourselves, which is no news.
   tasks_.add(zygote->whenGone().then([this]() { planRefill(); }, [](kj::Exception&&) {}));
   zygote_ = kj::mv(zygote);

@@ -19,6 +19,8 @@ constexpr uintptr_t HUGE_PAGE_BYTES = 2u << 20;
 #define MADV_COLLAPSE 25   // linux/mman.h; newer than Debian 12's C library
 #endif
 
+uintptr_t alignedUp(uintptr_t address, uintptr_t alignment) { return (address + alignment - 1) & ~(alignment - 1); }
+
 int protection(v8::PageAllocator::Permission permission) {
   using P = v8::PageAllocator::Permission;
   switch (permission) {
@@ -37,14 +39,14 @@ int protection(v8::PageAllocator::Permission permission) {
 CountingPageAllocator::CountingPageAllocator(MemoryBudget& budget)
     : budget_(budget), pageSize_(size_t(sysconf(_SC_PAGESIZE))) {}
 
-uintptr_t CountingPageAllocator::nextAddress() {
+void* CountingPageAllocator::GetRandomMmapAddr() {
   if (next_ == 0) {
     uint64_t bits;
     fillRandom(&bits, sizeof bits);
     // 46 bits: the lower half of what user space has, as V8 does itself.
     region_ = next_ = bits & 0x3fffffffffffull & ~(HUGE_PAGE_BYTES - 1);
   }
-  return next_;
+  return reinterpret_cast<void*>(next_);
 }
 
 size_t CountingPageAllocator::makeRegionHuge() {
@@ -58,16 +60,15 @@ size_t CountingPageAllocator::makeRegionHuge() {
 
 void* CountingPageAllocator::mapAligned(uintptr_t hint, size_t length, size_t alignment, int protection, int flags) {
   auto map = [&](size_t size) { return mmap(reinterpret_cast<void*>(hint), size, protection, flags, -1, 0); };
-  auto isAligned = [&](void* mapped) { return (reinterpret_cast<uintptr_t>(mapped) & (alignment - 1)) == 0; };
   void* mapped = map(length);
   if (mapped == MAP_FAILED) return nullptr;
-  if (isAligned(mapped)) return mapped;
+  if (reinterpret_cast<uintptr_t>(mapped) % alignment == 0) return mapped;
   // Something was there already. A larger one contains what is wanted.
   munmap(mapped, length);
   size_t request = length + (alignment - pageSize_);
   if (request < length || (mapped = map(request)) == MAP_FAILED) return nullptr;
   auto begin = reinterpret_cast<uintptr_t>(mapped);
-  uintptr_t aligned = (begin + alignment - 1) & ~(alignment - 1), wanted = aligned + length, end = begin + request;
+  uintptr_t aligned = alignedUp(begin, alignment), wanted = aligned + length, end = begin + request;
   if (aligned > begin) munmap(mapped, aligned - begin);
   if (end > wanted) munmap(reinterpret_cast<void*>(wanted), end - wanted);
   return reinterpret_cast<void*>(aligned);
@@ -79,7 +80,7 @@ void* CountingPageAllocator::AllocatePages(void* address, size_t length, size_t 
     budget_.refused = true;
     return nullptr;
   }
-  uintptr_t hint = (reinterpret_cast<uintptr_t>(address) + alignment - 1) & ~(alignment - 1);
+  uintptr_t hint = alignedUp(reinterpret_cast<uintptr_t>(address), alignment);
   // Never mapped executable at once: mprotect does that, under its own rule of the policy.
   bool executable = prot & PROT_EXEC;
   int flags = MAP_PRIVATE | MAP_ANONYMOUS | (prot == PROT_NONE ? MAP_NORESERVE : 0);
@@ -98,7 +99,7 @@ void* CountingPageAllocator::AllocatePages(void* address, size_t length, size_t 
   auto begin = reinterpret_cast<uintptr_t>(result);
   if (prot != PROT_NONE) markAccessible(begin, begin + length);
   // Where the region meets what another has mapped, it goes on elsewhere.
-  if (hint == next_) next_ = begin == hint ? (begin + length + CHUNK_BYTES - 1) & ~(CHUNK_BYTES - 1) : 0;
+  if (hint == next_) next_ = begin == hint ? alignedUp(begin + length, CHUNK_BYTES) : 0;
   return result;
 }
 

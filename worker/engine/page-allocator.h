@@ -18,7 +18,9 @@ class CountingPageAllocator final: public v8::PageAllocator {
   size_t AllocatePageSize() override { return pageSize_; }
   size_t CommitPageSize() override { return pageSize_; }
   void SetRandomMmapSeed(int64_t seed) override {}   // addresses come from fillRandom()
-  void* GetRandomMmapAddr() override { return reinterpret_cast<void*>(nextAddress()); }
+  // Where the next pages go. All lie side by side from a random address on: each lone page would need three pages of page
+  // table, which every fork copies, every end frees and every walk of the table reads.
+  void* GetRandomMmapAddr() override;
   void* AllocatePages(void* address, size_t length, size_t alignment, Permission permission) override;
   bool FreePages(void* address, size_t length) override;
   bool ReleasePages(void* address, size_t length, size_t newLength) override;
@@ -37,9 +39,6 @@ class CountingPageAllocator final: public v8::PageAllocator {
   size_t makeRegionHuge();
 
  private:
-  // Where the next pages go. All lie side by side from a random address on: each lone page would need three pages of page
-  // table, which every fork copies, every end frees and every walk of the table reads.
-  uintptr_t nextAddress();
   // Null if there is no memory.
   void* mapAligned(uintptr_t hint, size_t length, size_t alignment, int protection, int flags);
 
